@@ -1,0 +1,2 @@
+/** Benchmarks, on built output. */
+export {};

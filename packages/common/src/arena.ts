@@ -1,0 +1,72 @@
+// One fixed-size memory that WASM kernels and system calls work on: packet batches, parity, shards kept for recovery and
+// the kernels' tables. It never grows, because addresses into it may have been handed to the system.
+// Without WebAssembly (or with it switched off) it is a plain ArrayBuffer and every kernel's TypeScript twin does the work.
+
+import { KcptunError } from './errors.ts';
+
+/** A kernel's exported functions; all arguments and results are 32-bit integers (offsets into the memory, lengths). */
+export type KernelExports = Readonly<Record<string, (...args: number[]) => number>>;
+
+/** What a package needs from the memory that its kernels work on. `Arena` is one; a package used alone makes its own. */
+export interface KernelMemory {
+  /** The whole memory. */
+  readonly bytes: Uint8Array;
+  /** Sets aside `byteLength` bytes, aligned to 16, for good; returns their offset. */
+  reserve(byteLength: number): number;
+  /** Instantiates a kernel on this memory (imported as `env.memory`); `undefined` where WASM SIMD is missing or off. */
+  instantiate(code: Uint8Array): KernelExports | undefined;
+}
+
+const PAGE = 65_536;
+const ALIGN = 16;
+
+/** Options of {@link Arena}. */
+export interface ArenaOptions {
+  /** Size in bytes, rounded up to 64 KiB pages (default 4 MiB). */
+  readonly byteLength?: number;
+  /** Whether kernels may run as WebAssembly (default true). */
+  readonly wasm?: boolean;
+}
+
+/** The shared memory of one process: reserved from front to back, never freed, never grown. */
+export class Arena implements KernelMemory {
+  readonly bytes: Uint8Array;
+  readonly #memory: WebAssembly.Memory | undefined;
+  #used = 0;
+
+  constructor(options: ArenaOptions = {}) {
+    const pages = Math.ceil((options.byteLength ?? 4 * 1024 * 1024) / PAGE);
+    const wasm = (options.wasm ?? true) && typeof WebAssembly === 'object';
+    this.#memory = wasm ? new WebAssembly.Memory({ initial: pages, maximum: pages }) : undefined;
+    this.bytes = new Uint8Array(this.#memory?.buffer ?? new ArrayBuffer(pages * PAGE));
+  }
+
+  /** Bytes reserved so far. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Whether kernels run as WebAssembly here. */
+  get wasm(): boolean {
+    return this.#memory !== undefined;
+  }
+
+  reserve(byteLength: number): number {
+    const offset = this.#used;
+    const end = offset + Math.ceil(byteLength / ALIGN) * ALIGN;
+    if (end > this.bytes.length) {
+      throw new KcptunError(
+        'KCPTUN_ERR_ARENA_FULL',
+        `arena of ${this.bytes.length} bytes is full: ${this.#used} used, ${byteLength} wanted`,
+      );
+    }
+    this.#used = end;
+    return offset;
+  }
+
+  instantiate(code: Uint8Array): KernelExports | undefined {
+    if (this.#memory === undefined || !WebAssembly.validate(code)) return undefined;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.#memory } });
+    return instance.exports as KernelExports;
+  }
+}

@@ -1,0 +1,117 @@
+// Bytes in order, kept in chunks. A reader takes whole chunks (and with them their ownership), so bytes are copied once,
+// on `append`. Chunks come from a pool that is shared by all queues of a process and keeps a bounded number of spares.
+
+const SMALL_CHUNK = 4 * 1024;
+const LARGE_CHUNK = 64 * 1024;
+
+/** A piece of memory with its filled part `[start, end)`. Whoever holds it owns it and gives it back with `release`. */
+export interface Chunk {
+  readonly bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/** Lends chunks of 4 KiB or 64 KiB and keeps up to `maxSpare` of each size for the next borrower. */
+export class ChunkPool {
+  readonly #spareSmall: Chunk[] = [];
+  readonly #spareLarge: Chunk[] = [];
+  readonly #maxSpare: number;
+  #lent = 0;
+
+  /** @param maxSpare - how many returned chunks of each size are kept (default 64: at most about 4.3 MiB) */
+  constructor(maxSpare = 64) {
+    this.#maxSpare = maxSpare;
+  }
+
+  /** Number of chunks that are lent and not yet released. */
+  get lent(): number {
+    return this.#lent;
+  }
+
+  /** Lends an empty chunk: a small one for up to 4 KiB, else a large one. */
+  borrow(wanted: number): Chunk {
+    const large = wanted > SMALL_CHUNK;
+    const chunk = (large ? this.#spareLarge : this.#spareSmall).pop();
+    this.#lent += 1;
+    if (chunk !== undefined) {
+      chunk.start = 0;
+      chunk.end = 0;
+      return chunk;
+    }
+    return { bytes: new Uint8Array(large ? LARGE_CHUNK : SMALL_CHUNK), start: 0, end: 0 };
+  }
+
+  /** Takes a chunk back. The caller must not touch it afterwards. */
+  release(chunk: Chunk): void {
+    this.#lent -= 1;
+    const spare = chunk.bytes.length === LARGE_CHUNK ? this.#spareLarge : this.#spareSmall;
+    if (spare.length < this.#maxSpare) spare.push(chunk);
+  }
+}
+
+/** A queue of bytes: appended by copy, taken by the chunk. */
+export class ByteQueue {
+  readonly #pool: ChunkPool;
+  #chunks: Chunk[] = [];
+  #length = 0;
+
+  /** @param pool - where chunks come from and go back to */
+  constructor(pool: ChunkPool) {
+    this.#pool = pool;
+  }
+
+  /** Number of bytes in the queue. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends a copy of `length` bytes from `offset`. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    this.#length += length;
+    let tail = this.#chunks[this.#chunks.length - 1];
+    while (length > 0) {
+      if (tail === undefined || tail.end === tail.bytes.length) {
+        // A queue that already holds bytes is a bulk one: go on with large chunks.
+        tail = this.#pool.borrow(tail === undefined ? length : LARGE_CHUNK);
+        this.#chunks.push(tail);
+      }
+      const part = Math.min(length, tail.bytes.length - tail.end);
+      tail.bytes.set(bytes.subarray(offset, offset + part), tail.end);
+      tail.end += part;
+      offset += part;
+      length -= part;
+    }
+  }
+
+  /** Takes the first chunk out; the caller owns it now and must `release` it to the pool. */
+  take(): Chunk | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) this.#length -= chunk.end - chunk.start;
+    return chunk;
+  }
+
+  /** Copies up to `target.length` bytes out and removes them; returns how many. */
+  read(target: Uint8Array): number {
+    let done = 0;
+    while (done < target.length) {
+      const head = this.#chunks[0];
+      if (head === undefined) break;
+      const part = Math.min(target.length - done, head.end - head.start);
+      target.set(head.bytes.subarray(head.start, head.start + part), done);
+      head.start += part;
+      done += part;
+      if (head.start === head.end) this.#pool.release(this.#chunks.shift() as Chunk);
+    }
+    this.#length -= done;
+    return done;
+  }
+
+  /** Drops everything; returns how many bytes were dropped. */
+  clear(): number {
+    const dropped = this.#length;
+    for (const chunk of this.#chunks) this.#pool.release(chunk);
+    this.#chunks = [];
+    this.#length = 0;
+    return dropped;
+  }
+}

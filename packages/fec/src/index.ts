@@ -1,0 +1,2 @@
+/** Forward error correction for KCP packets: groups, parity, recovery and auto-tuning, as kcp-go does it. */
+export {};

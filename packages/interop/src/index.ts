@@ -1,0 +1,2 @@
+/** Tests against the Go programs and the C library. */
+export {};

@@ -1,0 +1,2 @@
+/** Virtual clock, seeded network, helpers and vectors for the tests of all packages. */
+export {};

@@ -1,0 +1,2 @@
+/** TunnelClient and TunnelServer: TCP and unix sockets carried over KCP, wire-compatible with kcptun. */
+export {};

@@ -1,0 +1,34 @@
+// One configuration for all packages. Tests read the sources through the `@kcptun/source` condition: no build is needed.
+import { defineConfig } from 'vitest/config';
+
+const conditions = ['@kcptun/source', 'module', 'node', 'development|production'];
+
+export default defineConfig({
+  ssr: { resolve: { conditions } },
+  test: {
+    sequence: { shuffle: true },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts'],
+          exclude: ['packages/interop/**', 'packages/*/test/io/**', '**/node_modules/**'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'io', include: ['packages/*/test/io/**/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'interop',
+          include: ['packages/interop/test/**/*.test.ts'],
+          testTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
