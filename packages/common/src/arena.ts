@@ -1,5 +1,6 @@
 // One fixed-size memory that WASM kernels and system calls work on: packet batches, parity, shards kept for recovery and
-// the kernels' tables. It never grows, because addresses into it may have been handed to the system.
+// the kernels' tables. It never grows, because addresses into it may have been handed to the system. What is released goes to
+// the next one who wants a piece of the same size: sessions and sockets come and go with equal pieces.
 // Without WebAssembly (or with it switched off) it is a plain ArrayBuffer and every kernel's TypeScript twin does the work.
 
 import { KcptunError } from './errors.ts';
@@ -11,8 +12,10 @@ export type KernelExports = Readonly<Record<string, (...args: number[]) => numbe
 export interface KernelMemory {
   /** The whole memory. */
   readonly bytes: Uint8Array;
-  /** Sets aside `byteLength` bytes, aligned to 16, for good; returns their offset. */
+  /** Sets aside `byteLength` bytes, aligned to 16; returns their offset. Their content is arbitrary. */
   reserve(byteLength: number): number;
+  /** Gives back what `reserve(byteLength)` returned. */
+  release(offset: number, byteLength: number): void;
   /** Instantiates a kernel on this memory (imported as `env.memory`); `undefined` where WASM SIMD is missing or off. */
   instantiate(code: Uint8Array): KernelExports | undefined;
 }
@@ -28,10 +31,12 @@ export interface ArenaOptions {
   readonly wasm?: boolean;
 }
 
-/** The shared memory of one process: reserved from front to back, never freed, never grown. */
+/** The shared memory of one process. */
 export class Arena implements KernelMemory {
   readonly bytes: Uint8Array;
   readonly #memory: WebAssembly.Memory | undefined;
+  readonly #free: Map<number, number[]> = new Map();
+  #top = 0;
   #used = 0;
 
   constructor(options: ArenaOptions = {}) {
@@ -41,7 +46,7 @@ export class Arena implements KernelMemory {
     this.bytes = new Uint8Array(this.#memory?.buffer ?? new ArrayBuffer(pages * PAGE));
   }
 
-  /** Bytes reserved so far. */
+  /** Bytes reserved and not released. */
   get used(): number {
     return this.#used;
   }
@@ -52,16 +57,18 @@ export class Arena implements KernelMemory {
   }
 
   reserve(byteLength: number): number {
-    const offset = this.#used;
-    const end = offset + Math.ceil(byteLength / ALIGN) * ALIGN;
-    if (end > this.bytes.length) {
-      throw new KcptunError(
-        'KCPTUN_ERR_ARENA_FULL',
-        `arena of ${this.bytes.length} bytes is full: ${this.#used} used, ${byteLength} wanted`,
-      );
-    }
-    this.#used = end;
+    const size = roundUp(byteLength);
+    const offset = this.#free.get(size)?.pop() ?? this.#extend(size);
+    this.#used += size;
     return offset;
+  }
+
+  release(offset: number, byteLength: number): void {
+    const size = roundUp(byteLength);
+    this.#used -= size;
+    const free = this.#free.get(size);
+    if (free === undefined) this.#free.set(size, [offset]);
+    else free.push(offset);
   }
 
   instantiate(code: Uint8Array): KernelExports | undefined {
@@ -69,4 +76,17 @@ export class Arena implements KernelMemory {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.#memory } });
     return instance.exports as KernelExports;
   }
+
+  #extend(size: number): number {
+    const offset = this.#top;
+    if (offset + size > this.bytes.length) {
+      throw new KcptunError('KCPTUN_ERR_ARENA_FULL', `arena of ${this.bytes.length} bytes is full: ${this.#used} used, ${size} wanted`);
+    }
+    this.#top = offset + size;
+    return offset;
+  }
+}
+
+function roundUp(byteLength: number): number {
+  return Math.ceil(byteLength / ALIGN) * ALIGN;
 }

@@ -39,9 +39,11 @@ export class PacketBatch {
   readonly path: Int32Array = new Int32Array(BATCH_CAPACITY);
   /** Number of packets in the batch. */
   count = 0;
+  readonly #memory: KernelMemory | undefined;
 
   /** @param memory - where the slots are reserved; by default a memory of its own */
   constructor(memory?: KernelMemory) {
+    this.#memory = memory;
     this.base = memory === undefined ? 0 : memory.reserve(BATCH_CAPACITY * SLOT_SIZE);
     this.bytes = memory === undefined ? new Uint8Array(BATCH_CAPACITY * SLOT_SIZE) : memory.bytes;
   }
@@ -78,6 +80,11 @@ export class PacketBatch {
   packet(index: number): Uint8Array {
     const offset = this.offset[index]!;
     return this.bytes.subarray(offset, offset + Math.max(0, this.length[index]!));
+  }
+
+  /** Gives the slots back to the memory they were reserved in; the batch must not be used afterwards. */
+  release(): void {
+    this.#memory?.release(this.base, BATCH_CAPACITY * SLOT_SIZE);
   }
 
   /** Empties the batch. */

@@ -1,0 +1,91 @@
+// What a session is tuned with, checked once; and the arithmetic of header sizes (PROTOCOL session §4).
+
+import { checkInteger, MAX_DATAGRAM } from '@kcptun/common';
+import { FEC_HEADER_SIZE } from '@kcptun/fec';
+import { OVERHEAD } from '@kcptun/kcp-core';
+import { SessionError } from './errors.ts';
+
+/** Tuning of a session. Both ends may differ in all of it. */
+export interface SessionParameters {
+  /** 0: calm retransmission timer (minimum 100 ms), 1: fast (minimum 30 ms). Default 0. */
+  readonly nodelay: number;
+  /** Milliseconds between periodic flushes, 10 to 5000. Default 30 (mode `fast`). */
+  readonly interval: number;
+  /** Retransmit after this many acknowledgements beyond a segment; 0 switches it off. Default 2. */
+  readonly resend: number;
+  /** 1: no congestion window. Default 1. */
+  readonly nc: number;
+  /** Send window in segments, 1 to 65535. Default 1024. */
+  readonly sndWnd: number;
+  /** Receive window in segments, 1 to 65535 (the field on the wire has 16 bits). Default 1024. */
+  readonly rcvWnd: number;
+  /** Largest UDP payload in bytes, headers of all layers included, up to 1500. Default 1350. */
+  readonly mtu: number;
+  /** FEC data shards per group; 0 switches FEC off for what this end sends. Default 10. */
+  readonly dataShards: number;
+  /** FEC parity shards per group; 0 switches FEC off. Default 3. */
+  readonly parityShards: number;
+  /** Acknowledge each datagram at once instead of with the next flush. Default false. */
+  readonly ackNoDelay: boolean;
+  /** Segments that may be unanswered whatever the windows say, before a delivery rate is known. Default 2048. */
+  readonly inflightFloor: number;
+}
+
+const DEFAULTS: SessionParameters = {
+  nodelay: 0,
+  interval: 30,
+  resend: 2,
+  nc: 1,
+  sndWnd: 1024,
+  rcvWnd: 1024,
+  mtu: 1350,
+  dataShards: 10,
+  parityShards: 3,
+  ackNoDelay: false,
+  inflightFloor: 2048,
+};
+
+/** Most shards of one FEC group (PROTOCOL fec §3). */
+export const MAX_SHARDS = 256;
+
+/**
+ * Fills in defaults and checks ranges.
+ * @throws {TypeError | RangeError} naming the parameter
+ */
+export function parseSessionParameters(input: Partial<SessionParameters> = {}): Readonly<SessionParameters> {
+  const p = { ...DEFAULTS, ...input };
+  checkInteger(p.nodelay, 'nodelay', 0, 1);
+  checkInteger(p.interval, 'interval', 10, 5000);
+  checkInteger(p.resend, 'resend', 0, 65_535);
+  checkInteger(p.nc, 'nc', 0, 1);
+  checkInteger(p.sndWnd, 'sndWnd', 1, 65_535);
+  checkInteger(p.rcvWnd, 'rcvWnd', 1, 65_535);
+  checkInteger(p.mtu, 'mtu', 1, MAX_DATAGRAM);
+  checkInteger(p.dataShards, 'dataShards', 0, MAX_SHARDS - 1);
+  checkInteger(p.parityShards, 'parityShards', 0, MAX_SHARDS - 1);
+  checkInteger(p.dataShards + p.parityShards, 'dataShards + parityShards', 0, MAX_SHARDS);
+  checkInteger(p.inflightFloor, 'inflightFloor', 1, 65_535);
+  return Object.freeze(p);
+}
+
+/** Whether a sender with these parameters uses FEC. */
+export function fecEnabled(parameters: SessionParameters): boolean {
+  return parameters.dataShards > 0 && parameters.parityShards > 0;
+}
+
+/**
+ * Bytes that KCP may fill in one datagram (PROTOCOL session §4).
+ * @param cryptOverhead - header and tag of the cipher's framing: 0, 20 or 28
+ * @throws {SessionError} KCPTUN_ERR_SESSION_MTU when nothing is left for payload
+ */
+export function kcpMtu(parameters: SessionParameters, cryptOverhead: number): number {
+  const headers = cryptOverhead + (fecEnabled(parameters) ? FEC_HEADER_SIZE : 0);
+  const mtu = Math.min(MAX_DATAGRAM, parameters.mtu) - headers;
+  if (mtu <= OVERHEAD) {
+    throw new SessionError(
+      'KCPTUN_ERR_SESSION_MTU',
+      `mtu ${parameters.mtu} leaves no room for payload: headers take ${headers + OVERHEAD} bytes`,
+    );
+  }
+  return mtu;
+}

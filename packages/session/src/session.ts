@@ -1,0 +1,260 @@
+// One KCP session without a socket: KCP, its FEC encoder and decoder, and what an owner needs to move bytes. It is created and fed
+// by an Endpoint; the owner reads and writes through it and is told by the endpoint's poll methods when to do so.
+//
+//   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
+
+import { type ByteSink, type HasDeadline, readU16 } from '@kcptun/common';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecoder, FecEncoder } from '@kcptun/fec';
+import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
+import type { CountsInto, SnmpSnapshot } from './counters.ts';
+import type { EndpointContext } from './endpoint.ts';
+import type { SessionError } from './errors.ts';
+import { InflightLimit } from './inflight.ts';
+import { fecEnabled, kcpMtu } from './parameters.ts';
+import { SessionSink } from './transmitter.ts';
+
+/** Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more, because they only add delay. */
+const QUEUE_SLACK = 64;
+
+/** State of a session as an observer sees it; times in ms. */
+export interface SessionStats {
+  readonly conv: number;
+  /** Smoothed round-trip time and retransmission timeout. */
+  readonly srtt: number;
+  readonly rto: number;
+  /** Segments queued or unacknowledged, and the limit on those in flight. */
+  readonly waitSnd: number;
+  readonly inflightLimit: number;
+  readonly inSegs: number;
+  readonly outSegs: number;
+  readonly retransSegs: number;
+  readonly fecRecovered: number;
+}
+
+/** One session. All methods are synchronous; time comes from the endpoint's turn. */
+export class Session implements ByteSink, CountsInto, HasDeadline {
+  /** Conversation id, equal at both ends. */
+  readonly conv: number;
+  /** Why the session ended, once it has. */
+  error: SessionError | undefined;
+  /** Whether the session has ended. */
+  closed = false;
+  /** Free for the owner: whatever belongs to this session. */
+  owner: unknown = undefined;
+  /** Time of the last packet that KCP accepted, in ms. */
+  lastReceived: number;
+  /** First unread byte, after `peek()` said true. Valid until `consume` or the end of the turn. */
+  readBytes: Uint8Array;
+  readOffset = 0;
+  readLength = 0;
+
+  /** @internal */ deadline = 0;
+  /** @internal */ deadlineIndex = -1;
+  /** @internal Set while the endpoint has the session in its list of the present turn. */
+  touched = false;
+  /** @internal Set while the endpoint has the session in its readable queue. */
+  readableQueued = false;
+  /** @internal */ readonly kcp: Kcp;
+  /** @internal */ readonly sink: SessionSink;
+  /** @internal The owner was told that there is no room. */
+  wantsRoom = false;
+  /** @internal New bytes were written since the last flush. */
+  dirty = false;
+
+  readonly #context: EndpointContext;
+  readonly #encoder: FecEncoder | undefined;
+  #decoder: FecDecoder | undefined;
+  readonly #inflight: InflightLimit;
+  #unread = false;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+  #ackedBefore = 0;
+  #retransBefore = 0;
+
+  /** @internal Sessions are made by an Endpoint. */
+  constructor(context: EndpointContext, conv: number, path: number, now: number) {
+    const p = context.parameters;
+    this.#context = context;
+    this.conv = conv;
+    this.lastReceived = now;
+    this.#encoder = fecEnabled(p)
+      ? new FecEncoder({ dataShards: p.dataShards, parityShards: p.parityShards, ...context.memoryOption })
+      : undefined;
+    this.sink = new SessionSink(context.transmitter, this.#encoder, path);
+    this.kcp = new Kcp({
+      conv,
+      sink: this.sink,
+      nodelay: p.nodelay,
+      interval: p.interval,
+      resend: p.resend,
+      nc: p.nc,
+      sndWnd: p.sndWnd,
+      rcvWnd: p.rcvWnd,
+      mtu: kcpMtu(p, context.crypt.headerSize + context.crypt.tagSize),
+      stream: true,
+    });
+    this.kcp.deferFlush = true;
+    this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
+    this.kcp.inflightLimit = this.#inflight.limit;
+    this.readBytes = context.transmitter.batch.bytes;
+  }
+
+  /** Remote path of the peer, as the transport numbered it. */
+  get path(): number {
+    return this.sink.path;
+  }
+
+  /** Whether everything written was acknowledged. */
+  get drained(): boolean {
+    return this.kcp.waitSnd === 0;
+  }
+
+  /**
+   * How many bytes are welcome now. At 0 the session remembers that its owner waits, and the endpoint names it in `pollWritable` later.
+   * The limit is the send window, and less while fewer segments may be in flight: what can not leave soon is better kept by the writer.
+   */
+  room(): number {
+    if (this.closed) return 0;
+    const kcp = this.kcp;
+    const limit = Math.min(kcp.sndWnd, kcp.inflightLimit + QUEUE_SLACK);
+    const free = limit - kcp.waitSnd;
+    if (free > 0) return free * kcp.mss;
+    this.wantsRoom = true;
+    return 0;
+  }
+
+  /** Queues a copy of bytes for the peer. Nothing is refused: the caller minds `room()`. Sent at the end of the turn. */
+  write(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.closed || length === 0) return;
+    const kcp = this.kcp;
+    const mss = kcp.mss;
+    // Kcp.send takes at most 255 segments a call.
+    for (let done = 0; done < length; done += mss) kcp.send(bytes, offset + done, Math.min(mss, length - done));
+    this.#bytesSent += length;
+    this.dirty = true;
+    this.#context.touch(this);
+  }
+
+  /** Whether there are bytes to read; then `readBytes`, `readOffset` and `readLength` describe the first piece. */
+  peek(): boolean {
+    if (this.#unread) return true;
+    const kcp = this.kcp;
+    while (kcp.peekSegment()) {
+      if (kcp.segmentLength === 0) {
+        kcp.dropSegment(); // an empty PUSH is legal and delivers nothing (PROTOCOL kcp §11)
+        continue;
+      }
+      this.readBytes = kcp.segmentBytes;
+      this.readOffset = kcp.segmentOffset;
+      this.readLength = kcp.segmentLength;
+      this.#unread = true;
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes `length` bytes (at most `readLength`) as read. */
+  consume(length: number): void {
+    this.#bytesReceived += length;
+    this.readOffset += length;
+    this.readLength -= length;
+    if (this.readLength > 0) return;
+    this.#unread = false;
+    this.kcp.dropSegment();
+    this.#context.touch(this);
+  }
+
+  /** Ends the session at this end: what is queued is sent once more, the peer is not told. Idempotent. */
+  close(error?: SessionError): void {
+    this.#context.closeSession(this, error);
+  }
+
+  /** A snapshot for logs and displays. */
+  stats(): SessionStats {
+    const { kcp } = this;
+    return {
+      conv: this.conv,
+      srtt: kcp.srtt,
+      rto: kcp.rto,
+      waitSnd: kcp.waitSnd,
+      inflightLimit: this.#inflight.limit,
+      inSegs: kcp.stats.inSegs,
+      outSegs: kcp.stats.outSegs,
+      retransSegs: kcp.stats.retransSegs,
+      fecRecovered: this.#decoder?.stats.recovered ?? 0,
+    };
+  }
+
+  countInto(snapshot: SnmpSnapshot): void {
+    const { stats } = this.kcp;
+    snapshot.BytesSent += this.#bytesSent;
+    snapshot.BytesReceived += this.#bytesReceived;
+    snapshot.InSegs += stats.inSegs;
+    snapshot.OutSegs += stats.outSegs;
+    snapshot.RetransSegs += stats.retransSegs;
+    snapshot.FastRetransSegs += stats.fastRetransSegs;
+    snapshot.EarlyRetransSegs += stats.earlyRetransSegs;
+    snapshot.LostSegs += stats.lostSegs;
+    snapshot.RepeatSegs += stats.repeatSegs;
+    snapshot.RingBufferSndQueue += this.kcp.sndQueueLength;
+    snapshot.RingBufferRcvQueue += this.kcp.rcvQueueLength;
+    snapshot.RingBufferSndBuffer += this.kcp.sndBufLength;
+    const fec = this.#decoder?.stats;
+    if (fec === undefined) return;
+    snapshot.FECFullShards += fec.fullShards;
+    snapshot.FECParityShards += fec.parityShards;
+    snapshot.FECErrs += fec.errs;
+    snapshot.FECRecovered += fec.recovered;
+    snapshot.FECShardSet += fec.shardSets;
+    snapshot.FECShardMin = fec.shardMin;
+  }
+
+  /** @internal Takes one opened datagram: FEC data, FEC parity or a plain KCP packet. */
+  handlePacket(bytes: Uint8Array, offset: number, length: number, now: number): void {
+    const type = readU16(bytes, offset + 4);
+    if (type === FEC_TYPE_DATA || type === FEC_TYPE_PARITY) {
+      this.#handleFec(bytes, offset, length, type, now);
+      return;
+    }
+    if (type === FEC_TYPE_OOB) {
+      this.#context.counters.totals.OOBPackets += 1;
+      return;
+    }
+    this.#input(bytes, offset, length, now, true);
+  }
+
+  /** @internal Once per turn, before the flush: raises or lowers the in-flight limit by what was acknowledged. */
+  updateInflight(now: number): void {
+    const kcp = this.kcp;
+    const acked = kcp.stats.ackedSegs;
+    const retrans = kcp.stats.retransSegs;
+    if (acked === this.#ackedBefore && retrans === this.#retransBefore) return;
+    this.#inflight.handleAcks(now, acked - this.#ackedBefore, retrans - this.#retransBefore, kcp.srtt);
+    this.#ackedBefore = acked;
+    this.#retransBefore = retrans;
+    kcp.inflightLimit = this.#inflight.limit;
+  }
+
+  /** @internal Gives memory back; the endpoint has forgotten the session. */
+  release(): void {
+    this.#decoder?.close();
+    this.#encoder?.close();
+  }
+
+  #handleFec(bytes: Uint8Array, offset: number, length: number, type: number, now: number): void {
+    this.#decoder ??= this.#context.createDecoder();
+    if (type === FEC_TYPE_DATA) this.#input(bytes, offset + FEC_HEADER_SIZE, length - FEC_HEADER_SIZE, now, true);
+    const decoder = this.#decoder;
+    const rebuilt = decoder.decode(bytes, offset, length, now);
+    for (let index = 0; index < rebuilt; index++) {
+      this.#input(decoder.recoveredBytes, decoder.recoveredOffset(index), decoder.recoveredLength(index), now, false);
+    }
+  }
+
+  #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): void {
+    const result =
+      length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
+    if (result < 0) this.#context.counters.totals.KCPInErrors += 1;
+    else this.lastReceived = now;
+  }
+}

@@ -1,0 +1,85 @@
+// The sending half of the packet pipeline (PROTOCOL session §1), one per endpoint:
+//
+//   Kcp.flush -> SessionSink (one per session: FEC header and parity) -> batch -> seal -> socket
+//
+// Packets of all sessions that are flushed in one turn share batches; a full batch leaves at once, the rest when the
+// endpoint has finished its turn. Every layer writes in place, in the slot's headroom.
+
+import { HEADROOM, type KernelMemory, PacketBatch } from '@kcptun/common';
+import type { PacketCrypt } from '@kcptun/crypt';
+import type { FecEncoder } from '@kcptun/fec';
+import type { PacketSink } from '@kcptun/kcp-core';
+import type { Counters } from './counters.ts';
+
+/** Hands a sealed batch to the socket at once; returns how many of its packets (from the front) were taken. */
+export type TransmitBatch = (batch: PacketBatch) => number;
+
+/** Collects packets into a batch, seals and sends it. */
+export class Transmitter {
+  readonly batch: PacketBatch;
+  /** Time of the present turn in ms, for the FEC encoder's gap rule. */
+  now = 0;
+  readonly #crypt: PacketCrypt;
+  readonly #transmit: TransmitBatch;
+  readonly #counters: Counters;
+
+  constructor(crypt: PacketCrypt, transmit: TransmitBatch, counters: Counters, memory: KernelMemory | undefined) {
+    this.batch = new PacketBatch(memory);
+    this.#crypt = crypt;
+    this.#transmit = transmit;
+    this.#counters = counters;
+  }
+
+  /** Seals and sends what is in the batch. */
+  flush(): void {
+    const batch = this.batch;
+    const count = batch.count;
+    if (count === 0) return;
+    this.#crypt.seal(batch);
+    let bytes = 0;
+    for (let index = 0; index < count; index++) bytes += batch.length[index]!;
+    const taken = this.#transmit(batch);
+    const totals = this.#counters.totals;
+    for (let index = taken; index < count; index++) bytes -= batch.length[index]!;
+    totals.OutPkts += taken;
+    totals.OutBytes += bytes;
+    this.#counters.sendRefused += count - taken;
+    batch.clear();
+  }
+}
+
+/** Where one session's Kcp writes its packets. */
+export class SessionSink implements PacketSink {
+  readonly bytes: Uint8Array;
+  /** Remote path of the session. */
+  path: number;
+  readonly #transmitter: Transmitter;
+  readonly #fec: FecEncoder | undefined;
+
+  constructor(transmitter: Transmitter, fec: FecEncoder | undefined, path: number) {
+    this.bytes = transmitter.batch.bytes;
+    this.path = path;
+    this.#transmitter = transmitter;
+    this.#fec = fec;
+  }
+
+  begin(): number {
+    const transmitter = this.#transmitter;
+    const batch = transmitter.batch;
+    if (batch.full) transmitter.flush();
+    return batch.slot(batch.count) + HEADROOM;
+  }
+
+  commit(_offset: number, length: number): void {
+    const transmitter = this.#transmitter;
+    const batch = transmitter.batch;
+    const index = batch.add(HEADROOM, length, this.path);
+    const fec = this.#fec;
+    if (fec === undefined) return;
+    const due = fec.encode(batch, index, transmitter.now);
+    for (let k = 0; k < due; k++) {
+      if (batch.full) transmitter.flush();
+      fec.emitParity(batch, k, this.path);
+    }
+  }
+}

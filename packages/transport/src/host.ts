@@ -1,0 +1,130 @@
+// What the tunnel sees of the world: clock, timers, randomness, names, datagram sockets, byte connections. Node implements it in
+// src/node, a simulated world implements it on a virtual clock; the tunnel runs the same code on both.
+// Plain callbacks on the data path: no Node streams, no promises, no order of callbacks that behaviour depends on.
+
+import type { KernelMemory, PacketBatch, RandomSource } from '@kcptun/common';
+import type { CryptMethod, PacketCrypt } from '@kcptun/crypt';
+
+/** An IP address and port. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+}
+
+/** Where a byte stream can be had: a TCP address or the path of a unix socket. An empty host listens on all addresses. */
+export type StreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** A timer that has not fired yet. */
+export interface HostTimer {
+  cancel(): void;
+}
+
+/** What a datagram socket tells its owner. */
+export interface DatagramEvents {
+  /** Received datagrams, each with its path. The batch is the owner's until the call returns. */
+  onBatch(batch: PacketBatch): void;
+  /** A datagram could not be sent or received, for example because the network is down; the socket goes on. */
+  onTrouble(error: Error): void;
+}
+
+/** Sizes that the kernel granted, in bytes as it counts them; `undefined` where it does not say. */
+export interface BufferSizes {
+  readonly receive: number | undefined;
+  readonly send: number | undefined;
+}
+
+/** A bound datagram socket. */
+export interface DatagramSocket {
+  /** Which implementation does the work, for the log: `dgram`. */
+  readonly backend: string;
+  readonly local: SocketAddress;
+  readonly bufferSizes: BufferSizes;
+  /** Sends a batch at once; returns how many packets, from the front, were taken. The batch is free again on return. */
+  send(batch: PacketBatch): number;
+  /** The remote behind a path. */
+  remote(path: number): SocketAddress | undefined;
+  /** The path leads to no session any more: its number may be given to another remote. */
+  forget(path: number): void;
+  /** Closes the socket; idempotent. */
+  close(): void;
+}
+
+/** How to open a datagram socket. */
+export interface DatagramOptions {
+  /** Local address to bind: an IP literal, or empty for all (both families where the system can). */
+  readonly host: string;
+  /** Local port, 0 for any. */
+  readonly port: number;
+  /** When given, the socket talks to this remote only, whose path is 0. */
+  readonly remote?: SocketAddress;
+  /** Wanted size of the kernel's buffers in bytes. */
+  readonly bufferSize?: number;
+}
+
+/** What a byte connection tells its owner. */
+export interface ByteEvents {
+  /** Received bytes. The memory is the owner's from now on and is never written again by the connection. */
+  onData(bytes: Uint8Array): void;
+  /** The peer will send no more. */
+  onEnd(): void;
+  /** The last call. `error` tells why when it was not an orderly close. */
+  onClose(error: Error | undefined): void;
+}
+
+/** A TCP or unix connection. It starts paused: nothing arrives before `resume()`. */
+export interface ByteConnection {
+  /** Text for the log: `127.0.0.1:1234` or a path. */
+  readonly remoteLabel: string;
+  /** Must be set right after creation. */
+  events: ByteEvents;
+  /** Sends bytes, which stay untouched until `onTaken` tells that the system has them. */
+  write(bytes: Uint8Array, onTaken: () => void): void;
+  /** Sends what is queued, then the end of this direction. */
+  end(): void;
+  pause(): void;
+  resume(): void;
+  /** Closes at once; with `reset` the peer is told that it was not orderly. Idempotent. */
+  destroy(reset: boolean): void;
+}
+
+/** A listening socket for byte connections. */
+export interface ByteListener {
+  /** Text for the log: `127.0.0.1:12948`, `[::]:12948` or a path. */
+  readonly label: string;
+  /** The port that was bound; 0 for unix sockets. */
+  readonly port: number;
+  /** Stops listening; connections live on. */
+  close(): void;
+}
+
+/** The world as the tunnel sees it. All times in ms. */
+export interface Host {
+  /** Monotonic time, fractions allowed; the origin is arbitrary. */
+  now(): number;
+  /** Calls back once, not before `delay` has passed. */
+  setTimer(delay: number, callback: () => void): HostTimer;
+  /** Unpredictable bytes. */
+  readonly random: RandomSource;
+  /** Memory for packet batches and kernels, shared by everything in the process. */
+  readonly memory: KernelMemory;
+  /** The best cipher backend there is here. */
+  createCrypt(method: CryptMethod, key: Uint8Array): PacketCrypt;
+  /** Looks a name up (IP literals too); each call asks anew. */
+  resolve(name: string, port: number, callback: (error: Error | undefined, address: SocketAddress | undefined) => void): void;
+  /** Opens a datagram socket; calls back when it is bound. */
+  openDatagram(
+    options: DatagramOptions,
+    events: DatagramEvents,
+    callback: (error: Error | undefined, socket: DatagramSocket | undefined) => void,
+  ): void;
+  /** Connects to a target; the connection given is ready for `write`. */
+  connect(address: StreamAddress, callback: (error: Error | undefined, connection: ByteConnection | undefined) => void): HostTimer;
+  /** Listens for connections. */
+  listen(
+    address: StreamAddress,
+    onConnection: (connection: ByteConnection) => void,
+    callback: (error: Error | undefined, listener: ByteListener | undefined) => void,
+    onError: (error: Error) => void,
+  ): void;
+}

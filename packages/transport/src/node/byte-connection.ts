@@ -1,0 +1,104 @@
+// TCP and unix sockets of node:net behind the host's plain interface.
+
+import net from 'node:net';
+import { formatAddress } from '../address.ts';
+import { TransportError } from '../errors.ts';
+import type { ByteConnection, ByteEvents, ByteListener, HostTimer, StreamAddress } from '../host.ts';
+
+const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
+
+/** A connected socket of node:net. */
+class NetConnection implements ByteConnection {
+  events: ByteEvents = UNSET;
+  readonly remoteLabel: string;
+  readonly #socket: net.Socket;
+  #error: Error | undefined;
+  #listening = false;
+
+  constructor(socket: net.Socket, label: string) {
+    this.#socket = socket;
+    this.remoteLabel = label;
+    socket.setNoDelay(true);
+    socket.on('end', () => this.events.onEnd());
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.on('close', () => this.events.onClose(this.#error));
+    socket.pause();
+  }
+
+  write(bytes: Uint8Array, onTaken: () => void): void {
+    this.#socket.write(bytes, onTaken);
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#listening) {
+      this.#listening = true;
+      this.#socket.on('data', (bytes: Buffer) => this.events.onData(bytes));
+    }
+    this.#socket.resume();
+  }
+
+  destroy(reset: boolean): void {
+    if (reset) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+}
+
+function describe(address: StreamAddress): string {
+  return 'path' in address ? address.path : formatAddress(address.host, address.port);
+}
+
+/** Connects to a target; cancelling the returned handle ends the attempt. */
+export function connectBytes(
+  address: StreamAddress,
+  callback: (error: Error | undefined, connection: ByteConnection | undefined) => void,
+): HostTimer {
+  const socket = net.connect({ ...address, allowHalfOpen: true });
+  const fail = (cause: Error): void => {
+    socket.destroy();
+    callback(new TransportError('KCPTUN_ERR_TRANSPORT_CONNECT', cause.message, { cause }), undefined);
+  };
+  socket.once('error', fail);
+  socket.once('connect', () => {
+    socket.off('error', fail);
+    const label = 'path' in address ? address.path : formatAddress(socket.remoteAddress ?? address.host, socket.remotePort ?? address.port);
+    callback(undefined, new NetConnection(socket, label));
+  });
+  return { cancel: () => socket.destroy() };
+}
+
+/** Listens on a TCP address or unix path. */
+export function listenBytes(
+  address: StreamAddress,
+  onConnection: (connection: ByteConnection) => void,
+  callback: (error: Error | undefined, listener: ByteListener | undefined) => void,
+  onError: (error: Error) => void,
+): void {
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+    const remote = socket.remoteAddress;
+    onConnection(new NetConnection(socket, remote === undefined ? describe(address) : formatAddress(remote, socket.remotePort ?? 0)));
+  });
+  const fail = (cause: Error): void =>
+    callback(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', `listen ${describe(address)}: ${cause.message}`, { cause }), undefined);
+  server.once('error', fail);
+  const ready = (): void => {
+    server.off('error', fail);
+    server.on('error', onError);
+    const bound = server.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const label = typeof bound === 'object' && bound !== null ? formatAddress(bound.address, bound.port) : describe(address);
+    callback(undefined, { label, port, close: () => server.close() });
+  };
+  if ('path' in address) server.listen({ path: address.path }, ready);
+  else if (address.host === '') server.listen({ port: address.port }, ready);
+  else server.listen({ port: address.port, host: address.host }, ready);
+}

@@ -1,0 +1,156 @@
+// Datagrams by node:dgram: works everywhere, one system call per datagram. Received datagrams of one turn of the event loop are gathered
+// into one batch (libuv reads up to 32 per readiness), which is handed on in the check phase of the same turn.
+//
+// Sending copies the batch into a slab of our own: libuv sends at once when it can, but keeps a reference when the kernel's buffer is full,
+// and the batch is reused right after. A slab that libuv still holds is left to the garbage collector and replaced.
+
+import dgram from 'node:dgram';
+import { BATCH_CAPACITY, type KernelMemory, MAX_DATAGRAM, PacketBatch } from '@kcptun/common';
+import { TransportError } from '../errors.ts';
+import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../host.ts';
+import { PathTable } from './path-table.ts';
+
+/** Bytes that may wait inside libuv; beyond, packets are refused and KCP sends them again. */
+const MAX_SEND_QUEUE = 1024 * 1024;
+const SLAB_SIZE = BATCH_CAPACITY * MAX_DATAGRAM;
+
+/** A socket of node:dgram. */
+export class DgramSocket implements DatagramSocket {
+  readonly backend = 'dgram';
+  readonly #socket: dgram.Socket;
+  readonly #events: DatagramEvents;
+  readonly #remote: SocketAddress | undefined;
+  readonly #paths: PathTable = new PathTable();
+  readonly #batch: PacketBatch;
+  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
+  #scheduled: NodeJS.Immediate | undefined;
+  #closed = false;
+  #local: SocketAddress = { address: '', port: 0, family: 4 };
+  #sizes: BufferSizes = { receive: undefined, send: undefined };
+
+  /** Binds (and with a remote connects) a socket; calls back once. */
+  static open(
+    options: DatagramOptions,
+    events: DatagramEvents,
+    memory: KernelMemory,
+    callback: (error: Error | undefined, socket: DatagramSocket | undefined) => void,
+  ): void {
+    const ipv4 = options.remote === undefined ? options.host !== '' && !options.host.includes(':') : options.remote.family === 4;
+    const socket = dgram.createSocket({
+      type: ipv4 ? 'udp4' : 'udp6',
+      // Addresses are literals by now; answering at once keeps send() synchronous, so that the memory may be reused.
+      lookup: (name, _options, done) => done(null, name, name.includes(':') ? 6 : 4),
+    });
+    let called = false;
+    const fail = (error: Error): void => {
+      if (called) return;
+      called = true;
+      socket.close();
+      callback(error, undefined);
+    };
+    socket.once('error', fail);
+    const ready = (): void => {
+      called = true;
+      socket.off('error', fail);
+      callback(undefined, new DgramSocket(socket, options, events, memory));
+    };
+    const bound = (): void => {
+      if (options.remote === undefined) ready();
+      else socket.connect(options.remote.port, options.remote.address, (error?: Error) => (error ? fail(error) : ready()));
+    };
+    socket.bind({ port: options.port, address: options.host === '' ? (ipv4 ? '0.0.0.0' : '::') : options.host, exclusive: true }, bound);
+  }
+
+  private constructor(socket: dgram.Socket, options: DatagramOptions, events: DatagramEvents, memory: KernelMemory) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#remote = options.remote;
+    this.#batch = new PacketBatch(memory);
+    const local = socket.address();
+    this.#local = { address: local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
+    if (options.bufferSize !== undefined) this.#resizeBuffers(options.bufferSize);
+    socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
+    // An unreachable peer (ICMP shows as ECONNREFUSED on a connected socket) or network may come back: KCP tries again.
+    socket.on('error', (cause) => {
+      if (!this.#closed) events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', cause.message, { cause }));
+    });
+  }
+
+  get local(): SocketAddress {
+    return this.#local;
+  }
+
+  get bufferSizes(): BufferSizes {
+    return this.#sizes;
+  }
+
+  send(batch: PacketBatch): number {
+    if (this.#closed) return 0;
+    const socket = this.#socket;
+    const slab = this.#slab;
+    const { bytes, offset, length, count } = batch;
+    if (socket.getSendQueueSize() > MAX_SEND_QUEUE) return 0;
+    let at = 0;
+    for (let index = 0; index < count; index++) {
+      const size = length[index]!;
+      const start = offset[index]!;
+      slab.set(bytes.subarray(start, start + size), at);
+      const packet = slab.subarray(at, at + size);
+      at += size;
+      if (this.#remote !== undefined) {
+        socket.send(packet);
+        continue;
+      }
+      const remote = this.#paths.remote(batch.path[index]!);
+      if (remote !== undefined) socket.send(packet, remote.port, remote.address);
+    }
+    if (socket.getSendQueueCount() > 0) this.#slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+    return count;
+  }
+
+  remote(path: number): SocketAddress | undefined {
+    return this.#remote ?? this.#paths.remote(path);
+  }
+
+  forget(path: number): void {
+    this.#paths.forget(path);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+    this.#batch.release();
+    this.#socket.close();
+  }
+
+  #receive(datagram: Buffer, remote: dgram.RemoteInfo): void {
+    if (this.#closed) return;
+    const path = this.#remote === undefined ? this.#paths.path(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4) : 0;
+    this.#batch.addReceived(datagram, path);
+    if (this.#batch.full) this.#deliver();
+    else this.#scheduled ??= setImmediate(this.#deliverScheduled);
+  }
+
+  readonly #deliverScheduled = (): void => {
+    this.#scheduled = undefined;
+    this.#deliver();
+  };
+
+  #deliver(): void {
+    if (this.#closed || this.#batch.count === 0) return;
+    this.#events.onBatch(this.#batch);
+    this.#batch.clear();
+  }
+
+  #resizeBuffers(size: number): void {
+    const socket = this.#socket;
+    try {
+      socket.setRecvBufferSize(size);
+      socket.setSendBufferSize(size);
+    } catch {
+      // Some systems refuse what is above their limit instead of cutting it; what was granted is read back below.
+    }
+    this.#sizes = { receive: socket.getRecvBufferSize(), send: socket.getSendBufferSize() };
+  }
+}

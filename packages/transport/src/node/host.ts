@@ -1,0 +1,62 @@
+// The Host that Node is: performance.now, timers, node:crypto randomness, DNS, sockets. All backends are chosen here.
+
+import { randomFillSync } from 'node:crypto';
+import dns from 'node:dns';
+import { isIP } from 'node:net';
+import { Arena } from '@kcptun/common';
+import { createNodePacketCrypt } from '@kcptun/crypt/node';
+import { TransportError } from '../errors.ts';
+import type { Host, SocketAddress } from '../host.ts';
+import { connectBytes, listenBytes } from './byte-connection.ts';
+import { DgramSocket } from './datagram-socket.ts';
+
+/** Options of {@link createNodeHost}. */
+export interface NodeHostOptions {
+  /** Size of the memory for packet batches and kernels in bytes (default 16 MiB; pages that are not used cost nothing). */
+  readonly arenaBytes?: number;
+  /** Whether WASM kernels may run; default yes unless the environment says KCPTUN_NO_WASM=1. */
+  readonly wasm?: boolean;
+}
+
+/** Makes the Host of this process. */
+export function createNodeHost(options: NodeHostOptions = {}): Host {
+  const memory = new Arena({
+    byteLength: options.arenaBytes ?? 16 * 1024 * 1024,
+    wasm: options.wasm ?? process.env['KCPTUN_NO_WASM'] !== '1',
+  });
+  return {
+    now: () => performance.now(),
+    setTimer: (delay, callback) => {
+      const timer = setTimeout(callback, delay);
+      return { cancel: () => clearTimeout(timer) };
+    },
+    random: (target) => {
+      randomFillSync(target);
+    },
+    memory,
+    createCrypt: (method, key) => createNodePacketCrypt({ method, key, memory }),
+    resolve: resolveAddress,
+    openDatagram: (datagram, events, callback) => DgramSocket.open(datagram, events, memory, callback),
+    connect: connectBytes,
+    listen: listenBytes,
+  };
+}
+
+function resolveAddress(
+  name: string,
+  port: number,
+  callback: (error: Error | undefined, address: SocketAddress | undefined) => void,
+): void {
+  const literal = isIP(name);
+  if (literal !== 0) {
+    callback(undefined, { address: name, port, family: literal === 6 ? 6 : 4 });
+    return;
+  }
+  dns.lookup(name, (cause, address, family) => {
+    if (cause !== null) {
+      callback(new TransportError('KCPTUN_ERR_TRANSPORT_RESOLVE', `lookup ${name}: ${cause.code ?? cause.message}`, { cause }), undefined);
+    } else {
+      callback(undefined, { address, port, family: family === 6 ? 6 : 4 });
+    }
+  });
+}

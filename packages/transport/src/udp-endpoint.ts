@@ -1,0 +1,171 @@
+// A datagram socket and its sessions: every batch that arrives, every timeout and every command ends in one turn of the endpoint,
+// in which the owners of sessions read, write and are told what happened, and after which everything due is sent at once.
+
+import type { PacketBatch } from '@kcptun/common';
+import { Endpoint, type EndpointOptions, type Session, type SessionError } from '@kcptun/session';
+import type { DatagramOptions, DatagramSocket, Host, SocketAddress } from './host.ts';
+import type { Scheduler, Task } from './scheduler.ts';
+
+/** What the owner of a session wants to hear. Calls come inside a turn: what they write is sent at its end. */
+export interface SessionOwner {
+  /** There are bytes to read. */
+  onReadable(): void;
+  /** There is room again, after `room()` had said 0. */
+  onWritable(): void;
+  /** The session has ended; the last call. */
+  onClosed(error: SessionError | undefined): void;
+}
+
+/** What the owner of the socket wants to hear. */
+export interface UdpEndpointEvents {
+  /** A peer opened a session: attach an owner now, or the session is closed. */
+  onSession?(session: Session): void;
+  /** A batch had datagrams that failed the integrity check; `refused` is their number so far. */
+  onRefused?(refused: number, remote: SocketAddress | undefined): void;
+  /** A datagram could not be sent or received; the socket goes on. */
+  onTrouble?(error: Error): void;
+}
+
+/** Options: those of {@link Endpoint}, but for what the host and the socket provide. */
+export type UdpEndpointOptions = Omit<EndpointOptions, 'transmit' | 'random' | 'memory'> & DatagramOptions;
+
+/** One socket with all its sessions. */
+export class UdpEndpoint implements Task {
+  /** @internal */ deadline = 0;
+  /** @internal */ deadlineIndex = -1;
+  readonly endpoint: Endpoint;
+  readonly #host: Host;
+  readonly #scheduler: Scheduler;
+  readonly #events: UdpEndpointEvents;
+  #socket: DatagramSocket | undefined;
+  #inTurn = false;
+  #closed = false;
+
+  /**
+   * Opens the socket and calls back when it is bound.
+   * @throws {SessionError} KCPTUN_ERR_SESSION_MTU
+   */
+  static open(
+    host: Host,
+    scheduler: Scheduler,
+    options: UdpEndpointOptions,
+    events: UdpEndpointEvents,
+    callback: (error: Error | undefined, endpoint: UdpEndpoint | undefined) => void,
+  ): void {
+    const udp = new UdpEndpoint(host, scheduler, options, events);
+    const onBatch = (batch: PacketBatch): void => udp.#handleBatch(batch);
+    const onTrouble = (error: Error): void => events.onTrouble?.(error);
+    host.openDatagram(options, { onBatch, onTrouble }, (error, socket) => {
+      if (socket === undefined) {
+        callback(error, undefined);
+        return;
+      }
+      udp.#socket = socket;
+      callback(undefined, udp);
+    });
+  }
+
+  private constructor(host: Host, scheduler: Scheduler, options: UdpEndpointOptions, events: UdpEndpointEvents) {
+    this.#host = host;
+    this.#scheduler = scheduler;
+    this.#events = events;
+    this.endpoint = new Endpoint({
+      ...options,
+      random: host.random,
+      memory: host.memory,
+      transmit: (batch) => (this.#socket === undefined ? 0 : this.#socket.send(batch)),
+    });
+  }
+
+  /** The socket; it exists once `open` has called back. */
+  get socket(): DatagramSocket {
+    return this.#socket as DatagramSocket;
+  }
+
+  /** Whether the socket is closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Opens a session to path 0: the remote of a client's socket. */
+  openSession(owner: SessionOwner): Session {
+    const session = this.endpoint.open(0, this.#host.now());
+    session.owner = owner;
+    return session;
+  }
+
+  /** Makes `owner` hear of `session`. */
+  attach(session: Session, owner: SessionOwner): void {
+    session.owner = owner;
+  }
+
+  /** Sends what commands outside of a turn have made due: call after writing, once per chunk. Inside a turn it does nothing. */
+  flush(): void {
+    if (this.#inTurn || this.#closed) return;
+    this.#inTurn = true;
+    this.#endTurn(this.#host.now());
+  }
+
+  /** Ends all sessions and closes the socket; idempotent. */
+  close(error?: SessionError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#scheduler.set(this, undefined);
+    this.endpoint.close(this.#host.now(), error);
+    this.#pollEvents();
+    this.#socket?.close();
+  }
+
+  /** @internal */
+  onDue(now: number): void {
+    this.#inTurn = true;
+    this.endpoint.handleTimeout(now);
+    this.#endTurn(now);
+  }
+
+  #handleBatch(batch: PacketBatch): void {
+    if (this.#closed) return;
+    const now = this.#host.now();
+    const refusedBefore = this.endpoint.refusedDatagrams;
+    const from = batch.path[0]!;
+    this.#inTurn = true;
+    this.endpoint.handleDatagrams(batch, now);
+    const refused = this.endpoint.refusedDatagrams;
+    if (refused > refusedBefore) this.#events.onRefused?.(refused, this.#socket?.remote(from));
+    this.#endTurn(now);
+  }
+
+  /** Lets the owners do what there is to do, then sends. What they do may make more to do for others: until nothing is left. */
+  #endTurn(now: number): void {
+    const endpoint = this.endpoint;
+    try {
+      this.#pollEvents();
+      for (let session = endpoint.pollReadable(); session !== undefined; session = endpoint.pollReadable()) {
+        (session.owner as SessionOwner | undefined)?.onReadable();
+      }
+      for (let session = endpoint.pollWritable(); session !== undefined; session = endpoint.pollWritable()) {
+        (session.owner as SessionOwner | undefined)?.onWritable();
+      }
+      this.#pollEvents();
+      for (let path = endpoint.pollForgottenPath(); path !== undefined; path = endpoint.pollForgottenPath()) this.#socket?.forget(path);
+      endpoint.flush(now);
+    } finally {
+      this.#inTurn = false;
+    }
+    if (!this.#closed) this.#scheduler.set(this, endpoint.nextTimeout());
+  }
+
+  #pollEvents(): void {
+    const endpoint = this.endpoint;
+    for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
+      const { session } = event;
+      if (event.type === 'closed') {
+        (session.owner as SessionOwner | undefined)?.onClosed(event.error);
+        session.owner = undefined;
+        continue;
+      }
+      this.#events.onSession?.(session);
+      if (session.owner === undefined && !session.closed) session.close();
+    }
+  }
+}
