@@ -1,2 +1,6 @@
-/** Virtual clock, seeded network, helpers and vectors for the tests of all packages. */
-export {};
+/** Virtual clock, seeded network, random numbers and byte helpers for the tests of all packages. */
+export { checkPattern, fillPattern, fromHex, patternBytes, toHex } from './bytes.ts';
+export { Random } from './random.ts';
+export { type Deliver, type LinkStats, SimLink } from './sim-link.ts';
+export { type NodeOfPath, type ReceiveBatch, type ReceiveDatagram, SimNetwork, type SimNetworkOptions } from './sim-network.ts';
+export { VirtualClock, type VirtualTimer } from './virtual-clock.ts';
