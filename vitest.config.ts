@@ -1,4 +1,6 @@
-// One configuration for all packages. Tests read the sources through the `@kcptun/source` condition: no build is needed.
+// One configuration for all packages. Tests read the sources through the `@kcptun/source` condition: no build is needed,
+// except for `interop`, which starts the built programs. The groups run one after the other, so that tests with real
+// sockets never compete with the others for the processor.
 import { defineConfig } from 'vitest/config';
 
 const conditions = ['@kcptun/source', 'module', 'node', 'development|production'];
@@ -12,13 +14,19 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
           exclude: ['packages/interop/**', 'packages/*/test/io/**', '**/node_modules/**'],
+          sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
-        test: { name: 'io', include: ['packages/*/test/io/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'io',
+          include: ['packages/*/test/io/**/*.test.ts'],
+          testTimeout: 30_000,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,
@@ -27,6 +35,7 @@ export default defineConfig({
           include: ['packages/interop/test/**/*.test.ts'],
           testTimeout: 60_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

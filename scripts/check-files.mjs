@@ -1,0 +1,63 @@
+// The form of files: hand-written sources have kebab-case names, a header comment and at most 500 lines; no note is left
+// for later without an issue; every relative link of the documentation leads somewhere. Alone: `node scripts/check-files.mjs`.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT } from './lib/process.mjs';
+
+const MAX_LINES = 500;
+const SOURCE = /^(packages\/[^/]+\/(src|test|assembly)\/|scripts\/).*\.(ts|mjs)$/;
+const GENERATED = /\/generated\//;
+// The brackets keep this line from finding itself.
+const UNFINISHED = /\b(T[O]DO|FIX[M]E|X[X]X)\b/;
+
+/** @returns {string[]} one line per problem */
+export function checkFiles() {
+  // Tracked and new files alike, but nothing that .gitignore leaves out.
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
+  const files = listed.split('\n').filter((file) => file !== '' && existsSync(join(ROOT, file)));
+  return files.flatMap((file) => {
+    if (SOURCE.test(file) && !GENERATED.test(file)) return checkSource(file, readFileSync(join(ROOT, file), 'utf8'));
+    if (file.endsWith('.md')) return checkLinks(file, readFileSync(join(ROOT, file), 'utf8'));
+    return [];
+  });
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function checkSource(file, text) {
+  const problems = [];
+  const lines = text.trimEnd().split('\n');
+  const name = file.split('/').at(-1) ?? '';
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*\.(ts|mjs)$/.test(name)) problems.push(`${file}: the name is not kebab-case`);
+  if (lines.length > MAX_LINES) problems.push(`${file}: ${lines.length} lines, at most ${MAX_LINES}`);
+  const first = lines[0]?.startsWith('#!') ? lines[1] : lines[0];
+  if (first === undefined || !/^(\/\/ |\/\*)/.test(first)) problems.push(`${file}: no header comment`);
+  lines.forEach((line, index) => {
+    if (UNFINISHED.test(line)) problems.push(`${file}:${index + 1}: unfinished`);
+  });
+  return problems;
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function checkLinks(file, text) {
+  const prose = text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
+  const targets = [...prose.matchAll(/\]\(([^)\s#]+)(#[^)]*)?\)/g)].map((match) => match[1] ?? '');
+  return targets
+    .filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(ROOT, dirname(file), decodeURI(target))))
+    .map((target) => `${file}: the link to ${target} leads nowhere`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const problems = checkFiles();
+  for (const problem of problems) console.log(problem);
+  process.exit(problems.length === 0 ? 0 : 1);
+}
