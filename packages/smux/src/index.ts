@@ -1,2 +1,8 @@
 /** Stream multiplexing over one reliable byte stream: smux v1 and v2, sans I/O, with Duplex streams for Node. */
-export {};
+export { parseSmuxConfig, type SmuxConfig } from './config.ts';
+export { SmuxError, type SmuxErrorCode, type SmuxErrorOptions } from './errors.ts';
+export type { FrameSink } from './frame-writer.ts';
+export { DEFAULT_MAX_STREAMS, MAX_REFUSALS, MIN_WINDOW, SEND_HIGH_WATER, SEND_LOW_WATER } from './limits.ts';
+export { SmuxSession, type SmuxSessionOptions } from './session.ts';
+export type { SmuxStats } from './stats.ts';
+export { SmuxStream } from './stream.ts';

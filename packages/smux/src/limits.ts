@@ -1,0 +1,12 @@
+// Limits of everything that a peer or a stalled peer could make grow, and the marks of the send queue.
+
+/** Default of {@link SmuxConfig.maxStreams}: streams that may be open at once in a session. */
+export const DEFAULT_MAX_STREAMS = 16_384;
+/** How many refused SYNs wait for their answer (a FIN); further ones are refused without an answer. */
+export const MAX_REFUSALS = 1024;
+/** `SmuxStream.write` returns false from this many unsent bytes on. */
+export const SEND_HIGH_WATER = 131_072;
+/** A stream that has refused more is writable again at this many unsent bytes. */
+export const SEND_LOW_WATER = 65_536;
+/** Version 2: the smallest window that is announced however many streams share the buffer (unless the configured one is smaller). */
+export const MIN_WINDOW = 65_536;

@@ -1,0 +1,209 @@
+// One stream of a session: two independent directions, each ended by FIN (PROTOCOL smux §7).
+//
+//   sending:    write (lent) -> queue -> PSH ... -> end() -> FIN behind all data
+//   receiving:  PSH -> received -> take() -> consumed() -> tokens back to the bucket, UPD (version 2)
+//
+// The session forgets a stream when FIN was sent and either FIN was received and all bytes were taken, or the owner closed it.
+
+import { ByteQueue, type Chunk, checkBytes, checkInteger } from '@kcptun/common';
+import { SmuxError } from './errors.ts';
+import { SEND_HIGH_WATER, SEND_LOW_WATER } from './limits.ts';
+import { ReceiveWindow } from './receive-budget.ts';
+import { SendWindow } from './send-window.ts';
+import { SliceQueue } from './slice-queue.ts';
+import type { StreamHub } from './stream-hub.ts';
+
+/** A stream; made by `SmuxSession.openStream` and `SmuxSession.pollAccept`. */
+export class SmuxStream {
+  /** Stream id on the wire: u32, odd when the client opened it. */
+  readonly sid: number;
+  /** When the stream was opened or its SYN arrived, in ms of the caller's clock. */
+  readonly openedAt: number;
+  /** A slot for whoever uses the stream; never read by the session. */
+  owner: unknown = undefined;
+
+  /** @internal */ readonly queue: SliceQueue = new SliceQueue();
+  /** @internal */ readonly sendWindow: SendWindow;
+  /** @internal */ readonly receiveWindow: ReceiveWindow = new ReceiveWindow();
+  /** @internal */ synPending = false;
+  /** @internal */ updatePending = false;
+  /** @internal */ scheduled = false;
+  /** @internal */ accepted: boolean;
+  /** @internal */ abandoned = false;
+  /** @internal */ readableNoted = false;
+  /** @internal */ writableNoted = false;
+  readonly #hub: StreamHub;
+  readonly #received: ByteQueue;
+  #error: SmuxError | undefined = undefined;
+  #refusing = false;
+  #endCalled = false;
+  #finSent = false;
+  #finSeen = false;
+  #removed = false;
+
+  /** @internal */
+  constructor(hub: StreamHub, sid: number, accepted: boolean, now: number) {
+    this.sid = sid;
+    this.openedAt = now;
+    this.accepted = accepted;
+    this.sendWindow = new SendWindow(hub.config.version === 2);
+    this.#hub = hub;
+    this.#received = new ByteQueue(hub.pool);
+  }
+
+  /** Bytes that were lent by `write` and not sent yet. They leave in order, so this tells which of them are free again. */
+  get bufferedAmount(): number {
+    return this.queue.length;
+  }
+
+  /** Bytes that `take` can hand out now. */
+  get readableLength(): number {
+    return this.#received.length;
+  }
+
+  /** End of stream: the peer's FIN has arrived and every byte before it was taken. */
+  get finReceived(): boolean {
+    return this.#finSeen && this.#received.length === 0;
+  }
+
+  /** Whether the stream is over: closed by its owner, ended in both directions, or its session has ended. */
+  get closed(): boolean {
+    return this.abandoned || this.#removed || this.#hub.ended;
+  }
+
+  /** What cut the stream short: the end of its session, or a peer that breaks the rules of the window. */
+  get error(): SmuxError | undefined {
+    return this.#error;
+  }
+
+  /**
+   * Queues bytes without a copy: they are lent and must stay unchanged until they were sent, or the stream or session ended without that
+   * (`bufferedAmount` has fallen accordingly). After an error they are dropped.
+   * @returns false when 128 KiB or more wait now: stop until `pollWritable` gives this stream; nothing is lost by going on
+   * @throws {SmuxError} `KCPTUN_ERR_SMUX_WRITE_AFTER_END` after `end` or `close`
+   */
+  write(bytes: Uint8Array, offset: number = 0, length: number = bytes.length - offset): boolean {
+    checkBytes(bytes, 'bytes');
+    checkInteger(offset, 'offset', 0, bytes.length);
+    checkInteger(length, 'length', 0, bytes.length - offset);
+    if (this.#error !== undefined) return false;
+    if (this.#endCalled) throw new SmuxError('KCPTUN_ERR_SMUX_WRITE_AFTER_END', `stream ${this.sid} is written to after its end`);
+    if (length > 0) {
+      this.queue.push(bytes, offset, length);
+      this.#hub.writer.schedule(this);
+    }
+    this.#refusing = this.queue.length >= SEND_HIGH_WATER;
+    return !this.#refusing;
+  }
+
+  /** Half close: FIN is sent behind all data; reading goes on. Further calls do nothing. */
+  end(): void {
+    if (this.#endCalled) return;
+    this.#endCalled = true;
+    this.#hub.writer.schedule(this);
+  }
+
+  /** Takes the next received bytes out; the caller owns the chunk, releases it to the pool and reports its length with `consumed`. */
+  take(): Chunk | undefined {
+    const chunk = this.#received.take();
+    if (chunk !== undefined) this.#settle();
+    return chunk;
+  }
+
+  /**
+   * Reports that `length` of the bytes taken have found their place (for example: the socket has accepted them). Returns the tokens and makes
+   * UPD due as the rules say. Until then they count as unread.
+   * @throws {RangeError} when more is reported than was taken
+   */
+  consumed(length: number): void {
+    if (this.abandoned || this.#hub.ended) return;
+    checkInteger(length, 'length', 0, this.receiveWindow.unread - this.#received.length);
+    if (length > 0 && this.#hub.budget.consume(this.receiveWindow, length)) this.#hub.writer.sendUpdate(this);
+  }
+
+  /**
+   * Gives the stream up: what was not taken is dropped, unread bytes return to the bucket, data that still arrives is thrown away. Without a
+   * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent. Further calls do nothing.
+   */
+  close(): void {
+    if (this.abandoned) return;
+    this.abandoned = true;
+    this.#received.clear();
+    this.#hub.budget.release(this.receiveWindow);
+    if (!this.#endCalled) this.queue.clear();
+    this.#endCalled = true;
+    if (this.#hub.ended) return;
+    this.#hub.writer.schedule(this);
+    this.#settle();
+  }
+
+  /** @internal Whether a frame could be sent now: data that the window allows, or FIN behind the data. */
+  get sendable(): boolean {
+    return this.queue.length > 0 ? this.sendWindow.available > 0 : this.#endCalled && !this.#finSent;
+  }
+
+  /** @internal A PSH was written. */
+  handleSent(): void {
+    const left = this.queue.length;
+    if (left !== 0 && (!this.#refusing || left > SEND_LOW_WATER)) return;
+    this.#refusing = false;
+    this.#hub.notifyWritable(this);
+  }
+
+  /** @internal FIN was written. */
+  handleFinSent(): void {
+    this.#finSent = true;
+    this.#settle();
+  }
+
+  /** @internal Payload of a PSH, or a part of it; false when nobody wants it. */
+  handlePayload(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.abandoned || this.#finSeen) return false;
+    this.#hub.budget.receive(this.receiveWindow, length);
+    this.#received.append(bytes, offset, length);
+    this.#hub.notifyReadable(this);
+    return true;
+  }
+
+  /** @internal The peer's FIN. */
+  handleFin(): void {
+    if (this.#finSeen) return;
+    this.#finSeen = true;
+    this.#hub.budget.finish(this.receiveWindow);
+    this.#hub.notifyReadable(this);
+    this.#settle();
+  }
+
+  /** @internal The peer's UPD. */
+  handleUpdate(consumed: number, window: number): void {
+    if (!this.sendWindow.update(consumed, window) && this.#error === undefined) {
+      // Upstream fails the writer only; the session goes on (PROTOCOL smux §5).
+      this.#error = new SmuxError('KCPTUN_ERR_SMUX_CONSUMED', 'peer consumed more than sent');
+      this.queue.clear();
+      this.#endCalled = true;
+      this.#hub.notifyReadable(this);
+    }
+    this.#hub.writer.schedule(this);
+  }
+
+  /** @internal Hands the stream to its owner. */
+  handleAccepted(): void {
+    this.accepted = true;
+    if (this.#received.length > 0 || this.#finSeen) this.#hub.notifyReadable(this);
+  }
+
+  /** @internal The session has ended: nothing can be sent; what was received can still be taken. */
+  handleSessionEnd(error: SmuxError): void {
+    this.queue.clear();
+    if (!this.accepted) this.close();
+    this.#error ??= error;
+    this.#hub.notifyReadable(this);
+  }
+
+  #settle(): void {
+    if (this.#removed || !this.#finSent || !(this.abandoned || this.finReceived)) return;
+    this.#removed = true;
+    // A later stream may have the same id if the peer reuses it: only this one is taken out.
+    if (this.#hub.streams.get(this.sid) === this) this.#hub.streams.delete(this.sid);
+  }
+}
