@@ -1,0 +1,120 @@
+// Twofish (Schneier et al., 1998) in CFB mode with a 256-bit key: 128-bit blocks of four little-endian words, 16 rounds.
+// One table: the key-dependent S-boxes merged with the MDS matrix (4 x 256 words), then the 40 subkeys K.
+
+import { readU32, writeU32 } from '@kcptun/common';
+import { type CfbCipher, IV0, IV1, IV2, IV3, xorTail } from './cfb-cipher.ts';
+import { checkKey } from './check-key.ts';
+import { makeTwofishTable, TWOFISH_SUBKEYS } from './twofish-key.ts';
+import { swapBytes } from './words.ts';
+
+const K = TWOFISH_SUBKEYS;
+
+/**
+ * Makes a Twofish cipher.
+ * @param key - 32 bytes
+ * @throws {TypeError} when the key is no Uint8Array
+ * @throws {RangeError} when its length differs
+ */
+export function twofish(key: Uint8Array): CfbCipher {
+  checkKey(key, 32);
+  return new Twofish(makeTwofishTable(key));
+}
+
+class Twofish implements CfbCipher {
+  readonly blockSize = 16;
+  readonly #table: Int32Array;
+
+  constructor(table: Int32Array) {
+    this.#table = table;
+  }
+
+  encrypt(bytes: Uint8Array, offset: number, length: number): void {
+    const t = this.#table;
+    const end = offset + length;
+    let a = swapBytes(IV0);
+    let b = swapBytes(IV1);
+    let c = swapBytes(IV2);
+    let d = swapBytes(IV3);
+    for (let at = offset; at < end; at += 16) {
+      a ^= t[K]!;
+      b ^= t[K + 1]!;
+      c ^= t[K + 2]!;
+      d ^= t[K + 3]!;
+      for (let i = K + 8; i < K + 40; i += 4) {
+        let u = t[b >>> 24]! ^ t[256 | (b & 255)]! ^ t[512 | ((b >>> 8) & 255)]! ^ t[768 | ((b >>> 16) & 255)]!;
+        let v = (t[a & 255]! ^ t[256 | ((a >>> 8) & 255)]! ^ t[512 | ((a >>> 16) & 255)]! ^ t[768 | (a >>> 24)]!) + u;
+        c ^= v + t[i]!;
+        c = (c >>> 1) | (c << 31);
+        d = ((d << 1) | (d >>> 31)) ^ (v + u + t[i + 1]!);
+        u = t[d >>> 24]! ^ t[256 | (d & 255)]! ^ t[512 | ((d >>> 8) & 255)]! ^ t[768 | ((d >>> 16) & 255)]!;
+        v = (t[c & 255]! ^ t[256 | ((c >>> 8) & 255)]! ^ t[512 | ((c >>> 16) & 255)]! ^ t[768 | (c >>> 24)]!) + u;
+        a ^= v + t[i + 2]!;
+        a = (a >>> 1) | (a << 31);
+        b = ((b << 1) | (b >>> 31)) ^ (v + u + t[i + 3]!);
+      }
+      const k0 = c ^ t[K + 4]!;
+      const k1 = d ^ t[K + 5]!;
+      const k2 = a ^ t[K + 6]!;
+      const k3 = b ^ t[K + 7]!;
+      if (end - at < 16) {
+        xorTail(bytes, at, end - at, swapBytes(k0), swapBytes(k1), swapBytes(k2), swapBytes(k3));
+        return;
+      }
+      a = k0 ^ readU32(bytes, at);
+      b = k1 ^ readU32(bytes, at + 4);
+      c = k2 ^ readU32(bytes, at + 8);
+      d = k3 ^ readU32(bytes, at + 12);
+      writeU32(bytes, at, a);
+      writeU32(bytes, at + 4, b);
+      writeU32(bytes, at + 8, c);
+      writeU32(bytes, at + 12, d);
+    }
+  }
+
+  decrypt(bytes: Uint8Array, offset: number, length: number): void {
+    const t = this.#table;
+    const end = offset + length;
+    let a = swapBytes(IV0);
+    let b = swapBytes(IV1);
+    let c = swapBytes(IV2);
+    let d = swapBytes(IV3);
+    for (let at = offset; at < end; at += 16) {
+      a ^= t[K]!;
+      b ^= t[K + 1]!;
+      c ^= t[K + 2]!;
+      d ^= t[K + 3]!;
+      for (let i = K + 8; i < K + 40; i += 4) {
+        let u = t[b >>> 24]! ^ t[256 | (b & 255)]! ^ t[512 | ((b >>> 8) & 255)]! ^ t[768 | ((b >>> 16) & 255)]!;
+        let v = (t[a & 255]! ^ t[256 | ((a >>> 8) & 255)]! ^ t[512 | ((a >>> 16) & 255)]! ^ t[768 | (a >>> 24)]!) + u;
+        c ^= v + t[i]!;
+        c = (c >>> 1) | (c << 31);
+        d = ((d << 1) | (d >>> 31)) ^ (v + u + t[i + 1]!);
+        u = t[d >>> 24]! ^ t[256 | (d & 255)]! ^ t[512 | ((d >>> 8) & 255)]! ^ t[768 | ((d >>> 16) & 255)]!;
+        v = (t[c & 255]! ^ t[256 | ((c >>> 8) & 255)]! ^ t[512 | ((c >>> 16) & 255)]! ^ t[768 | (c >>> 24)]!) + u;
+        a ^= v + t[i + 2]!;
+        a = (a >>> 1) | (a << 31);
+        b = ((b << 1) | (b >>> 31)) ^ (v + u + t[i + 3]!);
+      }
+      const k0 = c ^ t[K + 4]!;
+      const k1 = d ^ t[K + 5]!;
+      const k2 = a ^ t[K + 6]!;
+      const k3 = b ^ t[K + 7]!;
+      if (end - at < 16) {
+        xorTail(bytes, at, end - at, swapBytes(k0), swapBytes(k1), swapBytes(k2), swapBytes(k3));
+        return;
+      }
+      a = readU32(bytes, at);
+      b = readU32(bytes, at + 4);
+      c = readU32(bytes, at + 8);
+      d = readU32(bytes, at + 12);
+      writeU32(bytes, at, a ^ k0);
+      writeU32(bytes, at + 4, b ^ k1);
+      writeU32(bytes, at + 8, c ^ k2);
+      writeU32(bytes, at + 12, d ^ k3);
+    }
+  }
+
+  wipe(): void {
+    this.#table.fill(0);
+  }
+}
