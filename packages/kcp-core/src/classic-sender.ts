@@ -1,0 +1,277 @@
+// The send strategy of kcp-go (PROTOCOL kcp §6, §8.4-8.6): what to send or send again, and when to wake. It owns the
+// sender's state; the receiver's role is elsewhere and the same for every strategy.
+//
+// The window is walked only when that can have an effect: a timeout is due, an ACK count says so, or the exact time of the
+// next timeout is asked for and the segment that it was noted from is gone. The packets are those of a walk on every flush.
+
+import { serialDiff } from '@kcptun/common';
+import type { AckSample, CongestionController } from './congestion.ts';
+import { CMD_PUSH, DEADLINK, FASTACK_DONE, INTERVAL_DEF, OVERHEAD, WND_RCV, WND_SND } from './constants.ts';
+import { FAST_ACK_LOG_MAX, FastAcks } from './fast-acks.ts';
+import type { PacketWriter } from './packet-writer.ts';
+import { RttEstimator } from './rtt.ts';
+import type { SegmentPool } from './segment-pool.ts';
+import { SendWindow } from './send-window.ts';
+import type { KcpStats } from './stats.ts';
+
+/** Transmissions of a segment from which on another timeout counts as persistent loss. */
+const PERSISTENT_XMIT = 3;
+
+/** The sender's half of a conversation. */
+export class ClassicSender {
+  readonly window: SendWindow;
+  readonly rtt: RttEstimator = new RttEstimator();
+  /** Send window in segments. */
+  sndWnd: number = WND_SND;
+  /** The peer's free window in segments. */
+  rmtWnd: number = WND_RCV;
+  /** Cap on segments in flight beside the windows. */
+  inflightLimit: number = Number.POSITIVE_INFINITY;
+  /** Whether timeouts grow by half instead of doubling. */
+  nodelay = false;
+  /** Fast-ack threshold, 0: none. */
+  fastresend = 0;
+  /** Flush interval in ms. */
+  interval: number = INTERVAL_DEF;
+  /** Largest payload of a segment in bytes. */
+  mss: number;
+  /** Whether a segment has been sent DEADLINK times. */
+  deadLink = false;
+  /** The congestion controller, if there is one. */
+  congestion: CongestionController | undefined;
+  readonly #pool: SegmentPool;
+  readonly #stats: KcpStats;
+  readonly #fastAcks: FastAcks = new FastAcks();
+  readonly #sample: AckSample = { now: 0, acked: 0, delivered: 0, lost: 0, rtt: -1, inflight: 0, wnd: 0, blocked: false };
+  #sampledDelivered = 0;
+  #sampledRetrans = 0;
+  // Not later than the earliest timeout; exact while segment `earliestSn` is pending.
+  #earliest: number = Number.POSITIVE_INFINITY;
+  #earliestSn = 0;
+  #fast = 0;
+  #early = 0;
+  #timeouts = 0;
+  #persistent = false;
+
+  constructor(pool: SegmentPool, stats: KcpStats, startSn: number, mss: number, congestion: CongestionController | undefined) {
+    this.window = new SendWindow(pool, startSn);
+    this.mss = mss;
+    this.congestion = congestion;
+    this.#pool = pool;
+    this.#stats = stats;
+  }
+
+  /** An ACK of (sn, ts) has arrived. Returns whether the collected ACKs had to be applied and ask for a flush. */
+  onAck(sn: number, ts: number): boolean {
+    if (!this.window.includes(sn)) return false;
+    this.window.markAcked(sn);
+    const due = this.#fastAcks.count === FAST_ACK_LOG_MAX && this.applyAcks();
+    this.#fastAcks.add(sn, ts);
+    return due;
+  }
+
+  /** Counts the ACKs collected since the last call; returns whether that asks for a full flush. */
+  applyAcks(): boolean {
+    return this.#fastAcks.apply(this.window, this.fastresend);
+  }
+
+  /** Whether ACKs were collected and not counted yet. */
+  get acksCollected(): boolean {
+    return this.#fastAcks.count > 0;
+  }
+
+  /** A packet has been taken in. `rtt`: -1 for none. */
+  onInputEnd(now: number, unaAdvanced: boolean, rtt: number): void {
+    const congestion = this.congestion;
+    if (congestion === undefined) return;
+    if (congestion.onAck !== undefined) {
+      const sample = this.#sample;
+      const delivered = this.window.delivered;
+      sample.now = now;
+      sample.acked = delivered - this.#sampledDelivered;
+      sample.delivered = delivered;
+      sample.lost = this.#stats.retransSegs - this.#sampledRetrans;
+      sample.rtt = rtt;
+      sample.inflight = this.window.inflight;
+      sample.wnd = this.rmtWnd;
+      sample.blocked = this.window.queued > 0;
+      this.#sampledDelivered = delivered;
+      this.#sampledRetrans = this.#stats.retransSegs;
+      congestion.onAck(sample);
+    }
+    congestion.onInputEnd(unaAdvanced, this.rmtWnd, this.mss);
+  }
+
+  /** Settings changed: the next full flush walks the window. */
+  reconsider(): void {
+    this.#fastAcks.fastDue = true;
+  }
+
+  /** Steps 4-6 of a flush at `cur` (whole ms). Returns the ms until the next flush. */
+  flush(cur: number, full: boolean, writer: PacketWriter): number {
+    const window = this.window;
+    const congestion = this.congestion;
+    // Step 4, also done when only acknowledgements go out.
+    let limit = Math.min(this.sndWnd, this.rmtWnd);
+    if (congestion !== undefined) limit = Math.min(limit, congestion.cwnd);
+    const admitted = window.admit(Math.min(limit, this.inflightLimit));
+    if (!full) return this.interval;
+
+    // Step 5: what was sent before, if there is a reason to look at it; then what was never sent.
+    if (this.#fastAcks.count > 0) this.applyAcks();
+    this.#fast = 0;
+    this.#early = 0;
+    this.#timeouts = 0;
+    const resent = this.fastresend > 0 ? this.fastresend : FASTACK_DONE;
+    if (cur >= this.#earliest || this.#fastAcks.fastDue || (admitted === 0 && this.#fastAcks.earlyDue)) {
+      this.#resend(cur, resent, admitted, writer);
+    }
+    if (window.unsent !== window.nxt) this.#sendNew(cur, resent, writer);
+    if (this.#fast + this.#early + this.#timeouts > 0) this.#count(cur);
+
+    // Step 6.
+    if (congestion !== undefined) {
+      congestion.onFlushEnd(this.#fast, this.#early, this.#timeouts, window.inflight, limit, resent, this.mss);
+    }
+    return this.#untilNext(cur);
+  }
+
+  /** Not later than the earliest timeout, in ms; `Infinity` when nothing is in flight. */
+  get earliest(): number {
+    return this.window.una === this.window.nxt ? Number.POSITIVE_INFINITY : this.#earliest;
+  }
+
+  /** Whether a full flush would send something right away: new data that the windows let out, or early retransmissions. */
+  get due(): boolean {
+    const window = this.window;
+    if (window.unsent !== window.nxt || this.acksCollected) return true;
+    if (window.una !== window.nxt && (this.#fastAcks.fastDue || this.#fastAcks.earlyDue)) return true;
+    if (window.nxt === window.end) return false;
+    let limit = Math.min(this.sndWnd, this.rmtWnd, this.inflightLimit);
+    // The window of a controller that has not seen a flush yet may still be 0.
+    if (this.congestion !== undefined) limit = Math.min(limit, Math.max(1, this.congestion.cwnd));
+    return window.inflight < limit;
+  }
+
+  /** Gives all payload back. */
+  clear(): void {
+    this.window.clear();
+    this.#fastAcks.clear();
+    this.#earliest = Number.POSITIVE_INFINITY;
+  }
+
+  /** Walks the segments that were sent before: retransmits, and finds the earliest timeout anew. */
+  #resend(cur: number, resent: number, admitted: number, writer: PacketWriter): void {
+    const window = this.window;
+    const mask = window.mask;
+    const fastacks = window.fastack;
+    const resendts = window.resendts;
+    const slots = window.slot;
+    const end = window.unsent;
+    let earliest = Number.POSITIVE_INFINITY;
+    let earliestSn = 0;
+    let earlyDue = false;
+    for (let sn = window.una; sn !== end; sn = (sn + 1) >>> 0) {
+      const index = sn & mask;
+      if (slots[index]! < 0) continue;
+      const fastack = fastacks[index]!;
+      const counted = fastack > 0 && fastack !== FASTACK_DONE;
+      if (counted && (fastack >= resent || admitted === 0)) {
+        // Not again before a timeout, or every further ACK would trigger another copy.
+        fastacks[index] = FASTACK_DONE;
+        window.rto[index] = this.rtt.rto;
+        if (fastack >= resent) this.#fast += 1;
+        else this.#early += 1;
+        this.#transmit(sn, index, cur, writer);
+      } else if (cur >= resendts[index]!) {
+        const rto = this.rtt.rto;
+        window.rto[index] = window.rto[index]! + (this.nodelay ? rto >>> 1 : rto);
+        fastacks[index] = 0;
+        this.#timeouts += 1;
+        if (window.xmit[index]! >= PERSISTENT_XMIT) this.#persistent = true;
+        this.#transmit(sn, index, cur, writer);
+      } else if (counted) {
+        earlyDue = true;
+      }
+      const due = resendts[index]!;
+      if (due < earliest) {
+        earliest = due;
+        earliestSn = sn;
+      }
+    }
+    this.#earliest = earliest;
+    this.#earliestSn = earliestSn;
+    this.#fastAcks.fastDue = false;
+    this.#fastAcks.earlyDue = earlyDue;
+  }
+
+  /** Transmits the segments of snd_buf that were never sent. */
+  #sendNew(cur: number, resent: number, writer: PacketWriter): void {
+    const window = this.window;
+    const mask = window.mask;
+    const due = cur + this.rtt.rto;
+    for (let sn = window.unsent; sn !== window.nxt; sn = (sn + 1) >>> 0) {
+      const index = sn & mask;
+      if (window.slot[index]! < 0) continue;
+      window.rto[index] = this.rtt.rto;
+      this.#transmit(sn, index, cur, writer);
+      if (due < this.#earliest) {
+        this.#earliest = due;
+        this.#earliestSn = sn;
+      }
+      // Only a peer that acknowledges what it cannot have got makes these counts.
+      const fastack = window.fastack[index]!;
+      if (fastack > 0) {
+        this.#fastAcks.earlyDue = true;
+        if (fastack >= resent) this.#fastAcks.fastDue = true;
+      }
+    }
+    window.unsent = window.nxt;
+  }
+
+  #transmit(sn: number, index: number, cur: number, writer: PacketWriter): void {
+    const window = this.window;
+    const xmit = window.xmit[index]! + 1;
+    const length = window.length[index]!;
+    window.xmit[index] = xmit;
+    window.ts[index] = cur;
+    window.resendts[index] = cur + window.rto[index]!;
+    writer.reserve(OVERHEAD + length);
+    writer.header(CMD_PUSH, window.frg[index]!, cur, sn, length);
+    writer.payload(this.#pool, window.slot[index]!, length);
+    this.#stats.outSegs += 1;
+    if (xmit >= DEADLINK) this.deadLink = true;
+    const congestion = this.congestion;
+    if (congestion !== undefined && congestion.onSend !== undefined) congestion.onSend(sn, xmit > 1, length, cur);
+  }
+
+  #count(cur: number): void {
+    const stats = this.#stats;
+    stats.fastRetransSegs += this.#fast;
+    stats.earlyRetransSegs += this.#early;
+    stats.lostSegs += this.#timeouts;
+    stats.retransSegs += this.#fast + this.#early + this.#timeouts;
+    if (this.#persistent) this.congestion?.onPersistentLoss?.(cur);
+    this.#persistent = false;
+  }
+
+  /** Ms from `cur` to the earliest timeout, at most the interval (PROTOCOL kcp §8: return value of FULL). */
+  #untilNext(cur: number): number {
+    if (this.window.una === this.window.nxt) this.#earliest = Number.POSITIVE_INFINITY;
+    if (this.#earliest - cur >= this.interval) return this.interval;
+    if (!this.window.pending(this.#earliestSn)) this.#findEarliest();
+    return Math.min(this.interval, this.#earliest - cur);
+  }
+
+  #findEarliest(): void {
+    const window = this.window;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let sn = window.una; serialDiff(sn, window.unsent) < 0; sn = (sn + 1) >>> 0) {
+      const index = sn & window.mask;
+      if (window.slot[index]! < 0 || window.resendts[index]! >= earliest) continue;
+      earliest = window.resendts[index]!;
+      this.#earliestSn = sn;
+    }
+    this.#earliest = earliest;
+  }
+}

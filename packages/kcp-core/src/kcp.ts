@@ -1,0 +1,550 @@
+// One KCP conversation: the ARQ state machine of ikcp and kcp-go without socket, timer or clock (PROTOCOL kcp).
+//
+//   send -> [ClassicSender: SendWindow] -> flush -> PacketWriter -> sink          input <- packets of the peer
+//   recv <- [Receiver: rcv_queue <- rcv_buf] <- input                              acks, una -> ClassicSender
+//
+// Time is a number of ms that never goes back; only its whole part, modulo 2^32, reaches the wire.
+
+import { checkBytes, checkInteger, readU16, readU32, serialDiff } from '@kcptun/common';
+import { ClassicSender } from './classic-sender.ts';
+import type { CongestionController } from './congestion.ts';
+import * as c from './constants.ts';
+import { FunctionSink } from './function-sink.ts';
+import { type KcpMode, type KcpOptions, MODES } from './options.ts';
+import { PacketWriter } from './packet-writer.ts';
+import { Receiver } from './receiver.ts';
+import { RenoCongestion } from './reno.ts';
+import { SegmentPool } from './segment-pool.ts';
+import { KcpStats } from './stats.ts';
+
+const U32_MAX = 0xffff_ffff;
+const I32_MAX = 0x7fff_ffff;
+/** How often the rings are looked at for shrinking, in ms. */
+const SHRINK_PERIOD = 5000;
+/** A clock that jumped by more than this starts the update schedule anew, in ms. */
+const UPDATE_JUMP = 10_000;
+const IKCP_DEFAULTS: KcpMode = { nodelay: 0, interval: c.INTERVAL_DEF, resend: 0, nc: 0 };
+
+/** The reference's internal variables, for tests, monitors and the curious. */
+export interface KcpState {
+  readonly sndUna: number;
+  readonly sndNxt: number;
+  readonly rcvNxt: number;
+  readonly ssthresh: number;
+  readonly rxRto: number;
+  readonly rxSrtt: number;
+  readonly rxRttvar: number;
+  readonly rmtWnd: number;
+  readonly cwnd: number;
+  readonly probe: number;
+  readonly incr: number;
+  readonly probeWait: number;
+  readonly deadLink: boolean;
+  readonly sndQueue: number;
+  readonly rcvQueue: number;
+  readonly sndBuf: number;
+  readonly rcvBuf: number;
+  readonly acklist: number;
+}
+
+/**
+ * A KCP conversation.
+ *
+ * Call `input` for what arrives, `send` and `recv` for what the application does, and `flush` when `nextTimeout` says so
+ * and after `send` when data should leave at once. Packets go to the sink in the course of `flush` and `input`.
+ * Whoever knows ikcp may as well call `update` every now and then, at the latest when `check` says so.
+ */
+export class Kcp {
+  /** Conversation id, u32. */
+  readonly conv: number;
+  /** Whether writes are a stream of bytes: small ones share segments, borders are not kept. */
+  stream: boolean;
+  /** When true, `input` only remembers what it would flush, until `flushDeferred`. */
+  deferFlush = false;
+  /** Counters. */
+  readonly stats: KcpStats = new KcpStats();
+  /** Memory with the segment that `peekSegment` found. Valid until `dropSegment`. */
+  segmentBytes: Uint8Array = new Uint8Array(0);
+  /** Where that segment begins in `segmentBytes`. */
+  segmentOffset = 0;
+  /** Payload bytes of that segment; may be 0. */
+  segmentLength = 0;
+
+  readonly #pool: SegmentPool;
+  readonly #writer: PacketWriter;
+  readonly #sender: ClassicSender;
+  readonly #receiver: Receiver;
+  readonly #reno: RenoCongestion = new RenoCongestion();
+  readonly #congestion: CongestionController | undefined;
+  readonly #onAck: ((sn: number, ts: number, regular: boolean) => void) | undefined;
+  #probeWait = 0;
+  #tsProbe = 0;
+  #dueFull = false;
+  #dueAcks = false;
+  #flushedAt: number = Number.NEGATIVE_INFINITY;
+  #flushedFullAt: number = Number.NEGATIVE_INFINITY;
+  #shrinkAt: number = Number.NEGATIVE_INFINITY;
+  #updated = false;
+  #tsFlush = 0;
+
+  /**
+   * @throws {TypeError} when an option has the wrong type
+   * @throws {RangeError} when an option is out of range
+   */
+  constructor(options: KcpOptions) {
+    const startSn = checkInteger(options.startSn ?? 0, 'startSn', 0, U32_MAX);
+    const mtu = checkInteger(options.mtu ?? c.MTU_DEF, 'mtu', c.OVERHEAD + 1, c.MTU_MAX);
+    const mode = options.mode === undefined ? IKCP_DEFAULTS : MODES[options.mode];
+    if (mode === undefined) throw new RangeError(`mode must be one of ${Object.keys(MODES).join(', ')}, got ${String(options.mode)}`);
+    this.conv = checkInteger(options.conv, 'conv', 0, U32_MAX);
+    this.stream = options.stream ?? false;
+    this.#pool = options.pool ?? new SegmentPool();
+    this.#congestion = options.congestion;
+    this.#onAck = options.onAck;
+    const sink = typeof options.sink === 'function' ? new FunctionSink(options.sink) : options.sink;
+    this.#writer = new PacketWriter(sink, this.conv, mtu);
+    this.#sender = new ClassicSender(this.#pool, this.stats, startSn, mtu - c.OVERHEAD, options.congestion ?? this.#reno);
+    this.#receiver = new Receiver(this.#pool, startSn);
+    this.noDelay(
+      Number(options.nodelay ?? mode.nodelay),
+      options.interval ?? mode.interval,
+      options.resend ?? mode.resend,
+      Number(options.nc ?? mode.nc),
+    );
+    this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? 0);
+  }
+
+  /** Largest packet in bytes. */
+  get mtu(): number {
+    return this.#writer.mtu;
+  }
+
+  /** Largest payload of a segment in bytes: mtu - 24. */
+  get mss(): number {
+    return this.#sender.mss;
+  }
+
+  /** Flush interval in ms. */
+  get interval(): number {
+    return this.#sender.interval;
+  }
+
+  /** Send window in segments. */
+  get sndWnd(): number {
+    return this.#sender.sndWnd;
+  }
+
+  /** Receive window in segments. */
+  get rcvWnd(): number {
+    return this.#receiver.wnd;
+  }
+
+  /** The peer's free window in segments, as last heard. */
+  get rmtWnd(): number {
+    return this.#sender.rmtWnd;
+  }
+
+  /** Smoothed round-trip time in ms; 0 before the first sample. */
+  get srtt(): number {
+    return this.#sender.rtt.srtt;
+  }
+
+  /** Variation of the round-trip time in ms. */
+  get rttvar(): number {
+    return this.#sender.rtt.rttvar;
+  }
+
+  /** Retransmission timeout of a segment sent now, in ms. */
+  get rto(): number {
+    return this.#sender.rtt.rto;
+  }
+
+  /** Congestion window in segments, `Infinity` while there is none (nc = 1). */
+  get cwnd(): number {
+    return this.#sender.congestion?.cwnd ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Segments that were given to `send` and are not acknowledged: snd_buf and snd_queue. Writers wait while it is >= sndWnd. */
+  get waitSnd(): number {
+    const window = this.#sender.window;
+    return (window.end - window.una) >>> 0;
+  }
+
+  /** Segments in flight: sent, and not passed by una. */
+  get inflight(): number {
+    return this.#sender.window.inflight;
+  }
+
+  /** Segments that can be read, those of incomplete messages included. */
+  get readable(): number {
+    return this.#receiver.queued;
+  }
+
+  /** Whether a segment was sent {@link c.DEADLINK} times. Information only: nothing stops by itself. */
+  get deadLink(): boolean {
+    return this.#sender.deadLink;
+  }
+
+  /** Cap on segments in flight beside the windows, at least 1 (default `Infinity`); it keeps bursts off short buffers. */
+  get inflightLimit(): number {
+    return this.#sender.inflightLimit;
+  }
+
+  /** @throws {RangeError} when not a number >= 1 */
+  set inflightLimit(limit: number) {
+    if (!(limit >= 1)) throw new RangeError(`inflightLimit must be at least 1, got ${limit}`);
+    this.#sender.inflightLimit = Math.floor(limit);
+  }
+
+  /**
+   * Sets the timing; each value is left alone when negative (PROTOCOL kcp §3).
+   * @param nodelay - 1: least timeout 30 ms, growing by half; 0: 100 ms, doubling
+   * @param interval - flush interval in ms, brought into 10..5000
+   * @param resend - later ACKs after which a segment is sent again; 0: never
+   * @param nc - 1: no congestion window
+   */
+  noDelay(nodelay: number, interval: number, resend: number, nc: number): void {
+    checkInteger(nodelay, 'nodelay', -I32_MAX, I32_MAX);
+    checkInteger(interval, 'interval', -I32_MAX, I32_MAX);
+    checkInteger(resend, 'resend', -I32_MAX, I32_MAX);
+    checkInteger(nc, 'nc', -I32_MAX, I32_MAX);
+    const sender = this.#sender;
+    if (nodelay >= 0) {
+      sender.nodelay = nodelay !== 0;
+      sender.rtt.minrto = nodelay !== 0 ? c.RTO_NDL : c.RTO_MIN;
+    }
+    if (interval >= 0) sender.interval = Math.min(Math.max(interval, c.INTERVAL_MIN), c.INTERVAL_MAX);
+    if (resend >= 0) sender.fastresend = resend;
+    if (nc >= 0) sender.congestion = this.#congestion ?? (nc === 0 ? this.#reno : undefined);
+    sender.reconsider();
+  }
+
+  /** Sets the windows in segments; each value is left alone when not positive; `rcv` is cut to 65535. */
+  wndSize(snd: number, rcv: number): void {
+    checkInteger(snd, 'sndWnd', -I32_MAX, I32_MAX);
+    checkInteger(rcv, 'rcvWnd', -I32_MAX, I32_MAX);
+    if (snd > 0) this.#sender.sndWnd = snd;
+    if (rcv > 0) this.#receiver.wnd = Math.min(rcv, c.WND_MAX);
+  }
+
+  /**
+   * Sets the largest packet; returns false and changes nothing unless it is in 25..1500.
+   * Segments already given to `send` keep their length, so set it before sending.
+   */
+  setMtu(mtu: number): boolean {
+    if (!Number.isInteger(mtu) || mtu <= c.OVERHEAD || mtu > c.MTU_MAX) return false;
+    this.#writer.mtu = mtu;
+    this.#sender.mss = mtu - c.OVERHEAD;
+    return true;
+  }
+
+  /**
+   * Queues a copy of `length` bytes (PROTOCOL kcp §4). Nothing is sent before the next flush, and nothing limits the queue:
+   * ask {@link waitSnd} first.
+   * @returns 0; -1 when `length` is 0; -2 when the message needs more than 255 segments
+   */
+  send(bytes: Uint8Array, offset = 0, length: number = bytes.length - offset): number {
+    checkBytes(bytes, 'bytes');
+    checkInteger(offset, 'offset', 0, bytes.length);
+    checkInteger(length, 'length', 0, bytes.length - offset);
+    if (length === 0) return -1;
+    const window = this.#sender.window;
+    const mss = this.#sender.mss;
+    if (this.stream) {
+      const merged = window.extend(bytes, offset, length, mss);
+      offset += merged;
+      length -= merged;
+      if (length === 0) return 0;
+    }
+    const count = Math.ceil(length / mss);
+    if (count > c.FRAGMENTS_MAX) return -2;
+    for (let left = count - 1; left >= 0; left--) {
+      const part = Math.min(length, mss);
+      window.push(bytes, offset, part, this.stream ? 0 : left);
+      offset += part;
+      length -= part;
+    }
+    return 0;
+  }
+
+  /** Bytes of the next message, in stream mode of the next segment; -1 when there is none (PROTOCOL kcp §5). */
+  peekSize(): number {
+    return this.#receiver.peekSize();
+  }
+
+  /**
+   * Takes the next message, in stream mode the next segment, into `target`.
+   * @returns its length; -1 when there is none; -2 when `target` is too small
+   */
+  recv(target: Uint8Array): number {
+    checkBytes(target, 'target');
+    const size = this.#receiver.peekSize();
+    if (size < 0) return -1;
+    if (size > target.length) return -2;
+    const receiver = this.#receiver;
+    // Counted before: dropping refills the queue, possibly with the beginning of another message.
+    let left = receiver.queued;
+    let at = 0;
+    for (let more = true; more && left > 0; left--) {
+      const start = receiver.headOffset;
+      target.set(receiver.headBytes.subarray(start, start + receiver.headLength), at);
+      at += receiver.headLength;
+      more = receiver.headFrg !== 0;
+      receiver.drop();
+    }
+    return size;
+  }
+
+  /**
+   * Finds the first readable segment without copying it: sets `segmentBytes`, `segmentOffset` and `segmentLength`.
+   * Segments of a message become readable together, when the message is complete.
+   * @returns false when nothing is readable
+   */
+  peekSegment(): boolean {
+    const receiver = this.#receiver;
+    if (!receiver.readable) return false;
+    this.segmentBytes = receiver.headBytes;
+    this.segmentOffset = receiver.headOffset;
+    this.segmentLength = receiver.headLength;
+    return true;
+  }
+
+  /** Consumes the segment that `peekSegment` found; its memory must not be read any more. */
+  dropSegment(): void {
+    if (this.#receiver.queued > 0) this.#receiver.drop();
+  }
+
+  /**
+   * Takes a packet in (PROTOCOL kcp §6). Flushes by itself as kcp-go does, or remembers to, when `deferFlush` is set.
+   * @param now - ms, never going back
+   * @param regular - false for a packet that FEC rebuilt: it gives no window and no round-trip time
+   * @param ackNoDelay - acknowledge at once
+   * @returns 0; -1 too short or of another conversation; -2 cut off or longer than 1500 bytes; -3 unknown command.
+   *   What a refused packet held before the fault has taken effect.
+   */
+  input(bytes: Uint8Array, offset: number, length: number, now: number, regular = true, ackNoDelay = false): number {
+    if (length < c.OVERHEAD) return -1;
+    if (length > c.MTU_MAX) return -2;
+    const sender = this.#sender;
+    const window = sender.window;
+    const end = offset + length;
+    let advanced = false;
+    let due = false;
+    let latest = -1;
+    let segments = 0;
+    let fault = 0;
+    while (end - offset >= c.OVERHEAD) {
+      const cmd = bytes[offset + 4]!;
+      const size = readU32(bytes, offset + 20);
+      if (readU32(bytes, offset) !== this.conv) fault = -1;
+      else if (size > end - offset - c.OVERHEAD) fault = -2;
+      else if (cmd < c.CMD_PUSH || cmd > c.CMD_WINS) fault = -3;
+      if (fault !== 0) break;
+      if (regular) sender.rmtWnd = readU16(bytes, offset + 6);
+      if (window.acknowledge(readU32(bytes, offset + 16))) advanced = true;
+      const ts = readU32(bytes, offset + 8);
+      const sn = readU32(bytes, offset + 12);
+      if (cmd === c.CMD_ACK) {
+        if (sender.onAck(sn, ts)) due = true;
+        if (this.#onAck !== undefined) this.#onAck(sn, ts, regular);
+        latest = ts;
+      } else if (cmd === c.CMD_PUSH) {
+        this.#push(bytes, offset, sn, ts, size, regular);
+      } else if (cmd === c.CMD_WASK) {
+        this.#receiver.probe |= c.ASK_TELL;
+      }
+      segments += 1;
+      offset += c.OVERHEAD + size;
+    }
+    if (fault !== 0) {
+      // The reference has counted the ACKs before the fault, but does not flush for them.
+      if (!this.deferFlush) sender.applyAcks();
+      return fault;
+    }
+    this.stats.inSegs += segments;
+    let rtt = -1;
+    if (latest >= 0 && regular) {
+      rtt = serialDiff(Math.floor(now), latest);
+      if (rtt >= 0) sender.rtt.update(rtt, sender.interval);
+    }
+    sender.onInputEnd(now, advanced, rtt);
+    this.#decide(now, advanced || due, ackNoDelay);
+    return 0;
+  }
+
+  /**
+   * Flushes once for everything that `input` took in since the last flush while `deferFlush` was set.
+   * @returns whether there was anything to flush for
+   */
+  flushDeferred(now: number): boolean {
+    if (this.#sender.applyAcks()) this.#dueFull = true;
+    if (!this.#dueFull && !this.#dueAcks) return false;
+    this.flush(now, !this.#dueFull);
+    return true;
+  }
+
+  /**
+   * Sends what is due (PROTOCOL kcp §8): acknowledgements, window messages, new data, retransmissions.
+   * @param now - ms, never going back
+   * @param ackOnly - send no data
+   * @returns ms until the next flush, 1..interval
+   */
+  flush(now: number, ackOnly = false): number {
+    const cur = Math.floor(now);
+    const receiver = this.#receiver;
+    const writer = this.#writer;
+    this.#dueAcks = false;
+    this.#flushedAt = cur;
+    if (!ackOnly) {
+      this.#dueFull = false;
+      this.#flushedFullAt = cur;
+    }
+    writer.open(receiver.free, receiver.rcvNxt);
+    if (receiver.ackCount > 0) this.stats.outSegs += receiver.writeAcks(writer);
+    this.#probe(cur);
+    if (receiver.probe !== 0) {
+      if ((receiver.probe & c.ASK_SEND) !== 0) this.#windowMessage(c.CMD_WASK);
+      if ((receiver.probe & c.ASK_TELL) !== 0) this.#windowMessage(c.CMD_WINS);
+      receiver.probe = 0;
+    }
+    const next = this.#sender.flush(cur, !ackOnly, writer);
+    writer.finish();
+    if (cur >= this.#shrinkAt) this.#shrink(cur);
+    this.#pool.maintain(cur);
+    return next;
+  }
+
+  /**
+   * When `flush` must be called at the latest, without regard to what `send` adds later.
+   * @returns absolute ms, at least `now`; `undefined` when nothing is queued, in flight, to acknowledge or to ask for
+   */
+  nextTimeout(now: number): number | undefined {
+    const sender = this.#sender;
+    const receiver = this.#receiver;
+    if (this.#dueFull || this.#dueAcks) return now;
+    let at = sender.earliest;
+    if (receiver.ackCount > 0 || receiver.probe !== 0) at = Math.min(at, this.#flushedAt + sender.interval);
+    if (sender.due) at = Math.min(at, this.#flushedFullAt + sender.interval);
+    if (sender.rmtWnd === 0) at = Math.min(at, this.#probeWait === 0 ? this.#flushedAt + sender.interval : this.#tsProbe);
+    if (at === Number.POSITIVE_INFINITY) return undefined;
+    return Math.max(at, now);
+  }
+
+  /** ikcp's way of driving: call it every 10-100 ms, or when `check` says so; it flushes once per interval. */
+  update(now: number): void {
+    const cur = Math.floor(now);
+    const interval = this.#sender.interval;
+    if (!this.#updated || Math.abs(cur - this.#tsFlush) >= UPDATE_JUMP) {
+      this.#updated = true;
+      this.#tsFlush = cur;
+    }
+    if (cur < this.#tsFlush) return;
+    this.#tsFlush += interval;
+    if (cur >= this.#tsFlush) this.#tsFlush = cur + interval;
+    this.flush(now);
+  }
+
+  /** When `update` must be called next if neither `send` nor `input` is called before; absolute ms, at least `now`. */
+  check(now: number): number {
+    const cur = Math.floor(now);
+    if (!this.#updated || Math.abs(cur - this.#tsFlush) >= UPDATE_JUMP) return now;
+    const at = Math.min(this.#tsFlush, this.#sender.earliest, cur + this.#sender.interval);
+    return Math.max(at, now);
+  }
+
+  /** Gives back all memory that holds no segment. Happens by itself within some seconds of flushing after a peak. */
+  trim(): void {
+    this.#sender.window.shrink();
+    this.#receiver.shrink();
+    this.#pool.trim();
+  }
+
+  /** Drops all data and gives their memory back to the pool. The last call on a conversation, needed with a shared pool. */
+  release(): void {
+    this.#sender.clear();
+    this.#receiver.clear();
+    this.#dueFull = false;
+    this.#dueAcks = false;
+  }
+
+  /** Makes a record of the internal variables. */
+  state(): KcpState {
+    const sender = this.#sender;
+    const receiver = this.#receiver;
+    return {
+      sndUna: sender.window.una,
+      sndNxt: sender.window.nxt,
+      rcvNxt: receiver.rcvNxt,
+      ssthresh: this.#reno.ssthresh,
+      rxRto: sender.rtt.rto,
+      rxSrtt: sender.rtt.srtt,
+      rxRttvar: sender.rtt.rttvar,
+      rmtWnd: sender.rmtWnd,
+      cwnd: this.#reno.cwnd,
+      probe: receiver.probe,
+      incr: this.#reno.incr,
+      probeWait: this.#probeWait,
+      deadLink: sender.deadLink,
+      sndQueue: sender.window.queued,
+      rcvQueue: receiver.queued,
+      sndBuf: sender.window.inflight,
+      rcvBuf: receiver.buffered,
+      acklist: receiver.ackCount,
+    };
+  }
+
+  #push(bytes: Uint8Array, offset: number, sn: number, ts: number, size: number, regular: boolean): void {
+    const receiver = this.#receiver;
+    const distance = serialDiff(sn, receiver.rcvNxt);
+    let repeat = true;
+    if (serialDiff(sn, (receiver.rcvNxt + receiver.wnd) >>> 0) < 0) {
+      if (receiver.ackCount === c.ACKLIST_MAX) {
+        this.stats.droppedSegs += 1;
+        return;
+      }
+      receiver.owe(sn, ts);
+      if (distance >= 0) repeat = !receiver.insert(sn, bytes[offset + 5]!, bytes, offset + c.OVERHEAD, size);
+    }
+    if (repeat && regular) this.stats.repeatSegs += 1;
+  }
+
+  /** What kcp-go flushes at the end of Input. */
+  #decide(now: number, full: boolean, ackNoDelay: boolean): void {
+    const acks = this.#receiver.ackCount;
+    if (acks > 0 && (ackNoDelay || acks >= Math.floor(this.#writer.mtu / c.OVERHEAD))) this.#dueAcks = true;
+    if (full) this.#dueFull = true;
+    if (this.deferFlush) return;
+    this.flushDeferred(now);
+  }
+
+  /** The probe timer: asks for the peer's closed window at growing intervals. */
+  #probe(cur: number): void {
+    if (this.#sender.rmtWnd !== 0) {
+      this.#probeWait = 0;
+      this.#tsProbe = 0;
+      return;
+    }
+    if (this.#probeWait === 0) {
+      this.#probeWait = c.PROBE_INIT;
+    } else if (cur >= this.#tsProbe) {
+      this.#probeWait = Math.min(Math.max(this.#probeWait, c.PROBE_INIT) + (this.#probeWait >>> 1), c.PROBE_LIMIT);
+      this.#receiver.probe |= c.ASK_SEND;
+      this.#sender.congestion?.onProbe?.(cur);
+    } else {
+      return;
+    }
+    this.#tsProbe = cur + this.#probeWait;
+  }
+
+  #windowMessage(cmd: number): void {
+    this.#writer.reserve(c.OVERHEAD);
+    this.#writer.header(cmd, 0, this.#writer.lastTs, this.#writer.lastSn, 0);
+    this.stats.outSegs += 1;
+  }
+
+  #shrink(cur: number): void {
+    this.#shrinkAt = cur + SHRINK_PERIOD;
+    this.#sender.window.shrink();
+    this.#receiver.shrink();
+  }
+}

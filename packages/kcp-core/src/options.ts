@@ -1,0 +1,59 @@
+// What a conversation can be made with, and the named modes of kcptun (PROTOCOL kcp §10).
+
+import type { CongestionController } from './congestion.ts';
+import type { PacketSink } from './packet-writer.ts';
+import type { SegmentPool } from './segment-pool.ts';
+
+/** The four numbers of `noDelay` under a name. */
+export interface KcpMode {
+  /** 1: least timeout 30 ms and growth by half; 0: 100 ms and doubling. */
+  readonly nodelay: number;
+  /** Flush interval in ms. */
+  readonly interval: number;
+  /** Later acknowledgements after which a segment is sent again; 0: never. */
+  readonly resend: number;
+  /** 1: no congestion window. */
+  readonly nc: number;
+}
+
+/** kcptun's modes, from the calmest to the most aggressive. */
+export const MODES: Readonly<Record<'normal' | 'fast' | 'fast2' | 'fast3', KcpMode>> = {
+  normal: { nodelay: 0, interval: 40, resend: 2, nc: 1 },
+  fast: { nodelay: 0, interval: 30, resend: 2, nc: 1 },
+  fast2: { nodelay: 1, interval: 20, resend: 2, nc: 1 },
+  fast3: { nodelay: 1, interval: 10, resend: 2, nc: 1 },
+};
+
+/** Options of {@link Kcp}. Single values override those of `mode`. */
+export interface KcpOptions {
+  /** Conversation id, u32, equal on both ends. */
+  readonly conv: number;
+  /** Where packets go: written in place, or as a function that is handed a fresh copy of each packet. */
+  readonly sink: PacketSink | ((packet: Uint8Array) => void);
+  /** Preset of the four timing values; without it ikcp's defaults 0, 100, 0, 0. */
+  readonly mode?: keyof typeof MODES;
+  /** Least timeout 30 ms and growth by half, instead of 100 ms and doubling. */
+  readonly nodelay?: boolean | number;
+  /** Flush interval in ms, brought into 10..5000. */
+  readonly interval?: number;
+  /** Later acknowledgements after which a segment is sent again at once; 0: never. */
+  readonly resend?: number;
+  /** No congestion window. */
+  readonly nc?: boolean | number;
+  /** Send window in segments (default 32). */
+  readonly sndWnd?: number;
+  /** Receive window in segments, at most 65535 (default 32). */
+  readonly rcvWnd?: number;
+  /** Largest packet in bytes, 25..1500 (default 1400). */
+  readonly mtu?: number;
+  /** Stream mode: message borders are not kept, small writes share segments (default false). */
+  readonly stream?: boolean;
+  /** Controller to be used whatever `nc` says; by default kcp-go's window while `nc` is 0. */
+  readonly congestion?: CongestionController;
+  /** Payload memory, possibly shared with other conversations; by default a pool of its own. */
+  readonly pool?: SegmentPool;
+  /** First sn in both directions, u32 (default 0). For tests of the wrap. */
+  readonly startSn?: number;
+  /** Is told every ACK in order of arrival; `regular` is false for packets that FEC rebuilt, whose time says nothing. */
+  readonly onAck?: (sn: number, ts: number, regular: boolean) => void;
+}

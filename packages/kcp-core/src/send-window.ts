@@ -1,0 +1,174 @@
+// The sender's segments, one ring of parallel typed arrays indexed by sn: no object per segment.
+//
+//       una                 unsent            nxt                    end
+//        v                    v                v                      v
+//   ...  [ in flight, acked.. | moved by an     | snd_queue: numbered  |
+//        [ ......snd_buf..... | ACK-only flush  | but not yet sent     |      index = sn & mask
+//
+// A queued segment has its future sn from the start, so moving it from snd_queue to snd_buf is `nxt + 1`.
+// slot < 0 marks an acknowledged segment: its payload is gone, its place stays until una passes it (PROTOCOL kcp §6).
+
+import { serialDiff } from '@kcptun/common';
+import { moved } from './ring-column.ts';
+import type { SegmentPool } from './segment-pool.ts';
+
+const CAPACITY_MIN = 16;
+const ACKED = -1;
+
+/** snd_buf and snd_queue of one conversation. The arrays are replaced when the ring grows: read them anew each time. */
+export class SendWindow {
+  /** First sn that is not acknowledged by una (snd_una). */
+  una: number;
+  /** First sn that has never been transmitted: between `una` and `nxt`. */
+  unsent: number;
+  /** First sn behind snd_buf (snd_nxt). */
+  nxt: number;
+  /** First sn behind snd_queue. */
+  end: number;
+  /** Segments that were acknowledged, by una or by an ACK of their own. */
+  delivered = 0;
+  /** Index mask of all arrays. */
+  mask: number = CAPACITY_MIN - 1;
+  /** Time of the last transmission, u32 ms. */
+  ts: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  /** When the segment times out, ms. */
+  resendts: Float64Array = new Float64Array(CAPACITY_MIN);
+  /** Current timeout, ms. */
+  rto: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  /** How many later transmissions were acknowledged, or FASTACK_DONE. */
+  fastack: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  /** Number of transmissions. */
+  xmit: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  /** Payload slot, negative once acknowledged. */
+  slot: Int32Array = new Int32Array(CAPACITY_MIN);
+  /** Payload bytes. */
+  length: Uint16Array = new Uint16Array(CAPACITY_MIN);
+  /** Fragments of the message that follow. */
+  frg: Uint8Array = new Uint8Array(CAPACITY_MIN);
+  readonly #pool: SegmentPool;
+
+  constructor(pool: SegmentPool, startSn: number) {
+    this.#pool = pool;
+    this.una = startSn;
+    this.unsent = startSn;
+    this.nxt = startSn;
+    this.end = startSn;
+  }
+
+  /** Segments in snd_buf, acknowledged ones that una has not passed included. */
+  get inflight(): number {
+    return (this.nxt - this.una) >>> 0;
+  }
+
+  /** Segments in snd_queue. */
+  get queued(): number {
+    return (this.end - this.nxt) >>> 0;
+  }
+
+  /** Appends a segment to snd_queue. */
+  push(bytes: Uint8Array, offset: number, length: number, frg: number): void {
+    if ((this.end - this.una) >>> 0 > this.mask) this.#resize((this.mask + 1) * 2);
+    const index = this.end & this.mask;
+    const slot = this.#pool.take();
+    this.#pool.write(slot, 0, bytes, offset, length);
+    this.slot[index] = slot;
+    this.length[index] = length;
+    this.frg[index] = frg;
+    this.xmit[index] = 0;
+    this.fastack[index] = 0;
+    // A segment that an ACK-only flush moved counts as sent at 0 until it is transmitted.
+    this.ts[index] = 0;
+    this.end = (this.end + 1) >>> 0;
+  }
+
+  /** Fills the last queued segment up to `mss` bytes; returns how many bytes it took. */
+  extend(bytes: Uint8Array, offset: number, length: number, mss: number): number {
+    if (this.end === this.nxt) return 0;
+    const index = (this.end - 1) & this.mask;
+    const filled = this.length[index]!;
+    const part = Math.min(length, mss - filled);
+    if (part <= 0) return 0;
+    this.#pool.write(this.slot[index]!, filled, bytes, offset, part);
+    this.length[index] = filled + part;
+    return part;
+  }
+
+  /** Moves segments from snd_queue to snd_buf while fewer than `limit` are in flight; returns how many. */
+  admit(limit: number): number {
+    const count = Math.min(limit - this.inflight, this.queued);
+    if (count <= 0) return 0;
+    this.nxt = (this.nxt + count) >>> 0;
+    return count;
+  }
+
+  /** Removes everything before `una`; returns whether that was anything. */
+  acknowledge(una: number): boolean {
+    const count = Math.min(serialDiff(una, this.una), this.inflight);
+    if (count <= 0) return false;
+    let sn = this.una;
+    for (let done = 0; done < count; done++) {
+      const slot = this.slot[sn & this.mask]!;
+      if (slot >= 0) {
+        this.#pool.give(slot);
+        this.delivered += 1;
+      }
+      sn = (sn + 1) >>> 0;
+    }
+    this.una = sn;
+    if (serialDiff(sn, this.unsent) > 0) this.unsent = sn;
+    return true;
+  }
+
+  /** Whether `sn` is in snd_buf. */
+  includes(sn: number): boolean {
+    return (sn - this.una) >>> 0 < this.inflight;
+  }
+
+  /** Marks a segment of snd_buf as acknowledged and frees its payload. */
+  markAcked(sn: number): void {
+    const index = sn & this.mask;
+    const slot = this.slot[index]!;
+    if (slot < 0) return;
+    this.#pool.give(slot);
+    this.slot[index] = ACKED;
+    this.delivered += 1;
+  }
+
+  /** Whether `sn` is in snd_buf and still waits for its acknowledgement. */
+  pending(sn: number): boolean {
+    return this.includes(sn) && this.slot[sn & this.mask]! >= 0;
+  }
+
+  /** Makes the ring as small as its content allows, when it is much larger. */
+  shrink(): void {
+    let capacity = CAPACITY_MIN;
+    while (capacity < (this.end - this.una) >>> 0) capacity *= 2;
+    if (capacity * 4 <= this.mask + 1) this.#resize(capacity);
+  }
+
+  /** Gives all payload back and empties the window. */
+  clear(): void {
+    for (let sn = this.una; sn !== this.end; sn = (sn + 1) >>> 0) {
+      const slot = this.slot[sn & this.mask]!;
+      if (slot >= 0) this.#pool.give(slot);
+    }
+    this.unsent = this.una;
+    this.nxt = this.una;
+    this.end = this.una;
+  }
+
+  #resize(capacity: number): void {
+    const from = this.una & this.mask;
+    const count = (this.end - this.una) >>> 0;
+    const to = this.una & (capacity - 1);
+    this.ts = moved(this.ts, new Uint32Array(capacity), from, to, count);
+    this.resendts = moved(this.resendts, new Float64Array(capacity), from, to, count);
+    this.rto = moved(this.rto, new Uint32Array(capacity), from, to, count);
+    this.fastack = moved(this.fastack, new Uint32Array(capacity), from, to, count);
+    this.xmit = moved(this.xmit, new Uint32Array(capacity), from, to, count);
+    this.slot = moved(this.slot, new Int32Array(capacity), from, to, count);
+    this.length = moved(this.length, new Uint16Array(capacity), from, to, count);
+    this.frg = moved(this.frg, new Uint8Array(capacity), from, to, count);
+    this.mask = capacity - 1;
+  }
+}
