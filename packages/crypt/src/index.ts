@@ -1,2 +1,6 @@
 /** The 15 packet ciphers of kcptun, their framing and key derivation, and QPP; batches of packets, selectable backends. */
-export {};
+export { createPacketCrypt } from './create.ts';
+export { CryptError, type CryptErrorCode } from './errors.ts';
+export { deriveKey } from './key.ts';
+export { CRYPT_METHODS, type CryptMethod, type Integrity, resolveCryptMethod } from './methods.ts';
+export type { PacketCrypt, PacketCryptOptions } from './packet-crypt.ts';

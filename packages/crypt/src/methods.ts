@@ -1,0 +1,61 @@
+// The names that `--crypt` takes, and what each of them means (PROTOCOL crypt §2). Names are case sensitive.
+
+/** A packet cipher by its name on the command line (PROTOCOL crypt §2). */
+export type CryptMethod =
+  | 'aes'
+  | 'aes-128'
+  | 'aes-128-gcm'
+  | 'aes-192'
+  | 'salsa20'
+  | 'blowfish'
+  | 'twofish'
+  | 'cast5'
+  | '3des'
+  | 'tea'
+  | 'xtea'
+  | 'xor'
+  | 'sm4'
+  | 'none'
+  | 'null';
+
+/** How a receiver tells a packet of its peer from garbage. */
+export type Integrity = 'none' | 'crc' | 'tag';
+
+/** What a method takes from the derived key; 0 where it uses none. */
+const KEY_SIZES: Readonly<Record<CryptMethod, number>> = {
+  aes: 32,
+  'aes-128': 16,
+  'aes-128-gcm': 16,
+  'aes-192': 24,
+  salsa20: 32,
+  blowfish: 32,
+  twofish: 32,
+  cast5: 16,
+  '3des': 24,
+  tea: 16,
+  xtea: 16,
+  xor: 32,
+  sm4: 16,
+  none: 0,
+  null: 0,
+};
+
+/** All methods, in the order of the command line's help. */
+export const CRYPT_METHODS: readonly CryptMethod[] = Object.freeze(Object.keys(KEY_SIZES) as CryptMethod[]);
+
+/**
+ * The method that a name stands for: itself, or `aes` for every unknown name (PROTOCOL crypt §2: the program goes on with AES-256).
+ * @param name - as given to `--crypt`; case sensitive
+ */
+export function resolveCryptMethod(name: string): CryptMethod {
+  return Object.hasOwn(KEY_SIZES, name) ? (name as CryptMethod) : 'aes';
+}
+
+/**
+ * How many leading bytes of the derived key a method uses: 0..32.
+ * @throws {RangeError} when there is no such method
+ */
+export function keySizeOf(method: CryptMethod): number {
+  if (!Object.hasOwn(KEY_SIZES, method)) throw new RangeError(`method must be one of ${CRYPT_METHODS.join(', ')}, got ${String(method)}`);
+  return KEY_SIZES[method];
+}

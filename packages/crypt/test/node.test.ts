@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { CRYPT_METHODS, deriveKey } from '../src/index.ts';
+import { createNodePacketCrypt, deriveKeyAsync } from '../src/node/index.ts';
+import { describeBackend, KEY, openAll, sealAll, WITH_WASM, WITHOUT_MEMORY, WITHOUT_WASM } from './compliance.ts';
+
+describeBackend({ name: 'node', create: createNodePacketCrypt, memory: WITHOUT_MEMORY });
+describeBackend({ name: 'node with kernels', create: createNodePacketCrypt, memory: WITH_WASM });
+describeBackend({ name: 'node without WebAssembly', create: createNodePacketCrypt, memory: WITHOUT_WASM });
+
+describe('selection', () => {
+  test('OpenSSL does what it has', () => {
+    for (const method of ['aes', 'aes-128', 'aes-192', 'aes-128-gcm', '3des', 'sm4'] as const) {
+      expect(createNodePacketCrypt({ method, key: KEY }).backend).toBe('node');
+    }
+  });
+
+  test('nonces come from the system when no source is given', () => {
+    for (const method of CRYPT_METHODS) {
+      const crypt = createNodePacketCrypt({ method, key: KEY });
+      const [one, two] = sealAll(crypt, [KEY, KEY]);
+      expect(Buffer.compare(one!, two!) === 0).toBe(method === 'null');
+      expect(openAll(crypt, [one!, two!]).plain).toEqual([KEY, KEY]);
+    }
+  });
+
+  test('checks its arguments', () => {
+    expect(() => createNodePacketCrypt({ method: 'aes', key: KEY.subarray(1) })).toThrow(RangeError);
+    expect(() => createNodePacketCrypt({ method: 'rot13' as 'aes', key: KEY })).toThrow('method must be one of');
+  });
+});
+
+test('the key derived in the thread pool is the same', async () => {
+  expect(await deriveKeyAsync('PASSWORD-你好')).toEqual(deriveKey('PASSWORD-你好'));
+});
