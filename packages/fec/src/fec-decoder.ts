@@ -1,0 +1,352 @@
+// The receiving side (PROTOCOL fec §5): keeps the packets of the newest groups until as many as there are data shards have come,
+// and then rebuilds the data packets that are missing. Nothing is computed for a group whose data packets all arrived.
+//
+// Two things are left out that the reference does and nobody can notice: once a group is complete and it has fewer parity
+// than data shards, later packets of it are only noted, not kept (they can not complete it again without repeats); and packets of
+// a group too old to be kept are not kept for a moment either.
+
+import { type KernelMemory, readU16, readU32, serialDiff } from '@kcptun/common';
+import type { ReedSolomon } from 'reedsolomon-wasm';
+import { AutoTuner } from './auto-tuner.ts';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET, seqidLimit } from './constants.ts';
+import { checkShards } from './fec-encoder.ts';
+import { ShardGroup } from './shard-group.ts';
+import { poolFor, type ShardPool } from './shard-pool.ts';
+
+/** Groups that a decoder keeps: the newest and three before it. */
+export const KEPT_GROUPS = 4;
+
+/** What a decoder counted (PROTOCOL fec §7). */
+export interface FecDecoderStats {
+  /** Parity packets taken in. */
+  parityShards: number;
+  /** Groups known at present. */
+  shardSets: number;
+  /** Id of the newest group. */
+  shardMin: number;
+  /** Groups whose data packets all arrived. */
+  fullShards: number;
+  /** KCP packets rebuilt and handed out. */
+  recovered: number;
+  /** Rebuilt shards that held no packet, groups that could not be rebuilt, and packets too short or too long. */
+  errs: number;
+  /** Sequence ids passed over: packets lost, late or never sent. */
+  gaps: number;
+  /** Groups that lost their packets, and packets not kept, because the pool was full. */
+  evicted: number;
+}
+
+/** Hears what a sender that adapts its parity wants to know. Calls come from within `decode`. */
+export interface FecObserver {
+  /**
+   * Sequence ids were passed over.
+   * @param missing - how many; they may still come late
+   * @param now - time in ms, as given to `decode`
+   */
+  onGap(missing: number, now: number): void;
+  /**
+   * A group is complete or was given up.
+   * @param received - how many of its packets were here at that time
+   * @param rebuilt - how many data shards were rebuilt; 0 when it was full or given up
+   * @param now - time in ms, as given to `decode`
+   */
+  onGroup(received: number, rebuilt: number, now: number): void;
+}
+
+/** Options of {@link FecDecoder}. */
+export interface FecDecoderOptions {
+  /** Data packets of a group, 1 to 255; the peer's, or a guess to start from. */
+  readonly dataShards: number;
+  /** Parity packets of a group, 1 to 255; both together at most 256. */
+  readonly parityShards: number;
+  /** The memory that kernels work on, best the one of the datagrams (default: one shared by all who name none). */
+  readonly memory?: KernelMemory;
+  /** Where packets are kept (default: the pool of `memory`). */
+  readonly pool?: ShardPool;
+  /** Hears about gaps and groups (default: nobody). */
+  readonly observer?: FecObserver;
+}
+
+/** Recovers lost packets of one session. It costs next to nothing until the first FEC packet comes. */
+export class FecDecoder {
+  /** What happened so far. */
+  readonly stats: FecDecoderStats = {
+    parityShards: 0,
+    shardSets: 0,
+    shardMin: 0,
+    fullShards: 0,
+    recovered: 0,
+    errs: 0,
+    gaps: 0,
+    evicted: 0,
+  };
+
+  readonly #pool: ShardPool;
+  readonly #observer: FecObserver | undefined;
+  #dataShards: number;
+  #parityShards: number;
+  #shards: number;
+  #limit: number;
+  #codec: ReedSolomon | undefined = undefined;
+  #tuner: AutoTuner | undefined = undefined;
+  #tuning = false;
+  readonly #groups: ShardGroup[] = [];
+  /** The group of the last packet: most packets belong to the same one. */
+  #current: ShardGroup | undefined = undefined;
+  /** First id of the newest group; -1 before the first packet. */
+  #newest = -1;
+  /** The id that follows the highest one seen; -1 before the first packet. */
+  #expected = -1;
+  #recovered = 0;
+  #now = 0;
+  #recoveredOffsets: Int32Array = NOTHING;
+  #recoveredLengths: Int32Array = NOTHING;
+
+  /**
+   * @throws {TypeError} when a count is no integer
+   * @throws {RangeError} when a count, or their sum, is out of range
+   */
+  constructor(options: FecDecoderOptions) {
+    checkShards(options.dataShards, options.parityShards);
+    this.#pool = poolFor(options);
+    this.#observer = options.observer;
+    this.#dataShards = options.dataShards;
+    this.#parityShards = options.parityShards;
+    this.#shards = options.dataShards + options.parityShards;
+    this.#limit = seqidLimit(this.#shards);
+  }
+
+  /** Data packets of a group as far as known. */
+  get dataShards(): number {
+    return this.#dataShards;
+  }
+
+  /** Parity packets of a group as far as known. */
+  get parityShards(): number {
+    return this.#parityShards;
+  }
+
+  /** Whether the peer's shard counts are being found out: nothing is recovered meanwhile. */
+  get tuning(): boolean {
+    return this.#tuning;
+  }
+
+  /** The memory that {@link recoveredOffset} points into. */
+  get recoveredBytes(): Uint8Array {
+    return this.#pool.bytes;
+  }
+
+  /**
+   * Takes one FEC packet, data or parity. The data packet's own content is the caller's business. Never throws for what a peer sent.
+   * @param bytes - holds the packet
+   * @param offset - where its FEC header starts
+   * @param length - bytes of the packet, header included
+   * @param now - time in ms, for the observer only (default 0)
+   * @returns how many KCP packets were rebuilt; they stay valid until the next `decode` of any decoder of the same memory
+   */
+  decode(bytes: Uint8Array, offset: number, length: number, now = 0): number {
+    const stats = this.stats;
+    const size = length - SHARD_OFFSET;
+    this.#recovered = 0;
+    this.#now = now;
+    if (length < FEC_HEADER_SIZE || size > MAX_SHARD_SIZE) {
+      stats.errs += 1;
+      return 0;
+    }
+    const type = readU16(bytes, offset + 4);
+    const isData = type === FEC_TYPE_DATA;
+    if (!isData && type !== FEC_TYPE_PARITY) return 0;
+    const seqid = readU32(bytes, offset);
+    this.#tuner ??= new AutoTuner();
+    this.#tuner.sample(isData, seqid);
+    if (seqid >= this.#limit) return 0;
+    const base = this.#current?.base ?? 0;
+    let id = seqid - base;
+    // A remainder of numbers beyond 2^31 is slow, so it is taken at a change of group only.
+    if (id < 0 || id >= this.#shards) id = seqid % this.#shards;
+    if (id < this.#dataShards !== isData) this.#tuning = true;
+    if (this.#tuning) {
+      this.#tune(this.#tuner);
+      return 0;
+    }
+    this.#noteGap(seqid);
+    const group = this.#find(seqid - id);
+    if (!isData && (group === undefined || group.present[id] === 0)) stats.parityShards += 1;
+    if (this.#dataShards === 1) return this.#decodeSingle(group, isData, bytes, offset + SHARD_OFFSET, size);
+    if (group === undefined || group.present[id] !== 0) return 0;
+    if (group.done && this.#parityShards < this.#dataShards) {
+      group.note(id);
+      return 0;
+    }
+    if (!group.keep(id, isData, bytes, offset + SHARD_OFFSET, size)) {
+      stats.evicted += 1;
+      return 0;
+    }
+    if (group.count === this.#dataShards) this.#complete(group);
+    return this.#recovered;
+  }
+
+  /** Where rebuilt KCP packet `index` of the last `decode` starts in {@link recoveredBytes}. */
+  recoveredOffset(index: number): number {
+    return this.#recoveredOffsets[index]!;
+  }
+
+  /** Bytes of rebuilt KCP packet `index` of the last `decode`; 0 or more. */
+  recoveredLength(index: number): number {
+    return this.#recoveredLengths[index]!;
+  }
+
+  /** Drops all groups and gives the pool's slots back. */
+  close(): void {
+    for (const group of this.#groups) group.clear();
+    this.#groups.length = 0;
+    this.#current = undefined;
+    this.#newest = -1;
+    this.#expected = -1;
+    this.stats.shardSets = 0;
+  }
+
+  #noteGap(seqid: number): void {
+    const missing = this.#expected < 0 ? 0 : serialDiff(seqid, this.#expected);
+    if (missing < 0) return;
+    this.#expected = seqid + 1 === this.#limit ? 0 : seqid + 1;
+    if (missing === 0) return;
+    this.stats.gaps += missing;
+    this.#observer?.onGap(missing, this.#now);
+  }
+
+  // The group that starts at `base`, new or known; undefined when it is older than the groups that are kept.
+  #find(base: number): ShardGroup | undefined {
+    if (this.#current?.base === base) return this.#current;
+    const groups = this.#groups;
+    for (let index = 0; index < groups.length; index++) {
+      const group = groups[index]!;
+      if (group.base !== base) continue;
+      this.#current = group;
+      return group;
+    }
+    const window = (KEPT_GROUPS - 1) * this.#shards;
+    if (this.#newest < 0 || serialDiff(base, this.#newest) > 0) {
+      this.#newest = base;
+      this.stats.shardMin = base / this.#shards;
+    } else if (serialDiff(this.#newest, base) > window) {
+      return undefined;
+    }
+    let free: ShardGroup | undefined;
+    for (let index = groups.length - 1; index >= 0; index--) {
+      const group = groups[index]!;
+      if (serialDiff(this.#newest, group.base) <= window) continue;
+      this.#giveUp(group);
+      groups.splice(index, 1);
+      free = group;
+    }
+    if (groups.length === KEPT_GROUPS) {
+      // Ids that jump by half of their range can leave a group standing that is neither old nor new.
+      free = groups.shift() as ShardGroup;
+      this.#giveUp(free);
+    }
+    const group = free ?? new ShardGroup(this.#pool, this.#shards, this.stats);
+    group.base = base;
+    groups.push(group);
+    this.stats.shardSets = groups.length;
+    this.#current = group;
+    return group;
+  }
+
+  #giveUp(group: ShardGroup): void {
+    if (!group.done) this.#observer?.onGroup(group.count, 0, this.#now);
+    group.clear();
+    group.done = false;
+  }
+
+  // With one data shard each packet completes its group, and parity is a copy of the data.
+  #decodeSingle(group: ShardGroup | undefined, isData: boolean, bytes: Uint8Array, offset: number, size: number): number {
+    if (group !== undefined) group.done = true;
+    if (isData) {
+      this.stats.fullShards += 1;
+      this.#observer?.onGroup(1, 0, this.#now);
+      return 0;
+    }
+    const slot = this.#pool.rebuiltSlot(0, group);
+    if (slot < 0) {
+      this.stats.errs += 1;
+      return 0;
+    }
+    this.#pool.copyIn(bytes, offset, size, slot);
+    this.#prepareRecovered();
+    this.#handOut(slot, size);
+    this.#observer?.onGroup(1, 1, this.#now);
+    return this.#recovered;
+  }
+
+  #complete(group: ShardGroup): void {
+    const received = group.count;
+    let rebuilt = 0;
+    if (group.dataCount === this.#dataShards) this.stats.fullShards += 1;
+    else rebuilt = this.#rebuild(group);
+    group.clear();
+    group.done = true;
+    this.#observer?.onGroup(received, rebuilt, this.#now);
+  }
+
+  #rebuild(group: ShardGroup): number {
+    const { present, offsets, longest } = group;
+    const dataShards = this.#dataShards;
+    let lost = 0;
+    for (let id = 0; id < dataShards; id++) {
+      if (present[id] !== 0) continue;
+      const slot = this.#pool.rebuiltSlot(lost, group);
+      if (slot < 0) {
+        this.stats.errs += 1;
+        return 0;
+      }
+      offsets[id] = slot;
+      lost += 1;
+    }
+    group.pad();
+    this.#codec ??= this.#pool.codec(dataShards, this.#parityShards);
+    this.#codec.reconstructAt(offsets, present, longest, true);
+    this.#prepareRecovered();
+    for (let id = 0; id < dataShards; id++) {
+      if (present[id] === 0) this.#handOut(offsets[id]!, longest);
+    }
+    return lost;
+  }
+
+  #prepareRecovered(): void {
+    const most = Math.min(this.#dataShards, this.#parityShards);
+    if (this.#recoveredOffsets.length >= most) return;
+    this.#recoveredOffsets = new Int32Array(most);
+    this.#recoveredLengths = new Int32Array(most);
+  }
+
+  // A rebuilt shard is size, packet, padding (PROTOCOL session §1); any other content was made by a faulty or hostile peer.
+  #handOut(slot: number, longest: number): void {
+    const size = readU16(this.#pool.bytes, slot);
+    if (size < 2 || size > longest) {
+      this.stats.errs += 1;
+      return;
+    }
+    this.#recoveredOffsets[this.#recovered] = slot + 2;
+    this.#recoveredLengths[this.#recovered] = size - 2;
+    this.#recovered += 1;
+    this.stats.recovered += 1;
+  }
+
+  #tune(tuner: AutoTuner): void {
+    tuner.sort();
+    const dataShards = tuner.period(true);
+    const parityShards = tuner.period(false);
+    if (dataShards <= 0 || parityShards <= 0 || dataShards + parityShards >= 256) return;
+    this.#tuning = false;
+    if (dataShards === this.#dataShards && parityShards === this.#parityShards) return;
+    this.close();
+    this.#dataShards = dataShards;
+    this.#parityShards = parityShards;
+    this.#shards = dataShards + parityShards;
+    this.#limit = seqidLimit(this.#shards);
+    this.#codec = undefined;
+  }
+}
+
+const NOTHING: Int32Array = new Int32Array(0);
