@@ -15,9 +15,10 @@ export {
   WND_MAX,
 } from './constants.ts';
 export { readCmd, readConv, readFrg, readLen, readSn, readTs, readUna, readWnd } from './header.ts';
-export { Kcp, type KcpState } from './kcp.ts';
+export { Kcp } from './kcp.ts';
 export { type KcpMode, type KcpOptions, MODES } from './options.ts';
 export type { PacketSink } from './packet-writer.ts';
 export { RenoCongestion } from './reno.ts';
 export { SegmentPool } from './segment-pool.ts';
+export type { KcpState } from './state.ts';
 export { KcpStats } from './stats.ts';

@@ -8,44 +8,36 @@
 import { checkBytes, checkInteger, readU16, readU32, serialDiff } from '@kcptun/common';
 import { ClassicSender } from './classic-sender.ts';
 import type { CongestionController } from './congestion.ts';
-import * as c from './constants.ts';
+import {
+  ASK_SEND,
+  ASK_TELL,
+  CMD_ACK,
+  CMD_PUSH,
+  CMD_WASK,
+  CMD_WINS,
+  FRAGMENTS_MAX,
+  INTERVAL_MAX,
+  INTERVAL_MIN,
+  MTU_MAX,
+  OVERHEAD,
+  RTO_MIN,
+  RTO_NDL,
+  WND_MAX,
+} from './constants.ts';
 import { FunctionSink } from './function-sink.ts';
-import { type KcpMode, type KcpOptions, MODES } from './options.ts';
+import { type KcpOptions, resolveOptions } from './options.ts';
 import { PacketWriter } from './packet-writer.ts';
 import { Receiver } from './receiver.ts';
 import { RenoCongestion } from './reno.ts';
 import { SegmentPool } from './segment-pool.ts';
+import { type KcpState, stateOf } from './state.ts';
 import { KcpStats } from './stats.ts';
+import { UpdateSchedule } from './update-schedule.ts';
+import { WindowProbe } from './window-probe.ts';
 
-const U32_MAX = 0xffff_ffff;
 const I32_MAX = 0x7fff_ffff;
 /** How often the rings are looked at for shrinking, in ms. */
 const SHRINK_PERIOD = 5000;
-/** A clock that jumped by more than this starts the update schedule anew, in ms. */
-const UPDATE_JUMP = 10_000;
-const IKCP_DEFAULTS: KcpMode = { nodelay: 0, interval: c.INTERVAL_DEF, resend: 0, nc: 0 };
-
-/** The reference's internal variables, for tests, monitors and the curious. */
-export interface KcpState {
-  readonly sndUna: number;
-  readonly sndNxt: number;
-  readonly rcvNxt: number;
-  readonly ssthresh: number;
-  readonly rxRto: number;
-  readonly rxSrtt: number;
-  readonly rxRttvar: number;
-  readonly rmtWnd: number;
-  readonly cwnd: number;
-  readonly probe: number;
-  readonly incr: number;
-  readonly probeWait: number;
-  readonly deadLink: boolean;
-  readonly sndQueue: number;
-  readonly rcvQueue: number;
-  readonly sndBuf: number;
-  readonly rcvBuf: number;
-  readonly acklist: number;
-}
 
 /**
  * A KCP conversation.
@@ -76,41 +68,31 @@ export class Kcp {
   readonly #receiver: Receiver;
   readonly #reno: RenoCongestion = new RenoCongestion();
   readonly #congestion: CongestionController | undefined;
+  readonly #probe: WindowProbe = new WindowProbe();
+  readonly #schedule: UpdateSchedule = new UpdateSchedule();
   readonly #onAck: ((sn: number, ts: number, regular: boolean) => void) | undefined;
-  #probeWait = 0;
-  #tsProbe = 0;
   #dueFull = false;
   #dueAcks = false;
   #flushedAt: number = Number.NEGATIVE_INFINITY;
   #flushedFullAt: number = Number.NEGATIVE_INFINITY;
   #shrinkAt: number = Number.NEGATIVE_INFINITY;
-  #updated = false;
-  #tsFlush = 0;
 
   /**
    * @throws {TypeError} when an option has the wrong type
    * @throws {RangeError} when an option is out of range
    */
   constructor(options: KcpOptions) {
-    const startSn = checkInteger(options.startSn ?? 0, 'startSn', 0, U32_MAX);
-    const mtu = checkInteger(options.mtu ?? c.MTU_DEF, 'mtu', c.OVERHEAD + 1, c.MTU_MAX);
-    const mode = options.mode === undefined ? IKCP_DEFAULTS : MODES[options.mode];
-    if (mode === undefined) throw new RangeError(`mode must be one of ${Object.keys(MODES).join(', ')}, got ${String(options.mode)}`);
-    this.conv = checkInteger(options.conv, 'conv', 0, U32_MAX);
+    const resolved = resolveOptions(options);
+    this.conv = resolved.conv;
     this.stream = options.stream ?? false;
     this.#pool = options.pool ?? new SegmentPool();
     this.#congestion = options.congestion;
     this.#onAck = options.onAck;
     const sink = typeof options.sink === 'function' ? new FunctionSink(options.sink) : options.sink;
-    this.#writer = new PacketWriter(sink, this.conv, mtu);
-    this.#sender = new ClassicSender(this.#pool, this.stats, startSn, mtu - c.OVERHEAD, options.congestion ?? this.#reno);
-    this.#receiver = new Receiver(this.#pool, startSn);
-    this.noDelay(
-      Number(options.nodelay ?? mode.nodelay),
-      options.interval ?? mode.interval,
-      options.resend ?? mode.resend,
-      Number(options.nc ?? mode.nc),
-    );
+    this.#writer = new PacketWriter(sink, this.conv, resolved.mtu);
+    this.#sender = new ClassicSender(this.#pool, this.stats, resolved.startSn, resolved.mtu - OVERHEAD, options.congestion ?? this.#reno);
+    this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn);
+    this.noDelay(resolved.nodelay, resolved.interval, resolved.resend, resolved.nc);
     this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? 0);
   }
 
@@ -175,12 +157,17 @@ export class Kcp {
     return this.#sender.window.inflight;
   }
 
+  /** Segments acknowledged so far, by una or by an ACK of their own. */
+  get delivered(): number {
+    return this.#sender.window.delivered;
+  }
+
   /** Segments that can be read, those of incomplete messages included. */
   get readable(): number {
     return this.#receiver.queued;
   }
 
-  /** Whether a segment was sent {@link c.DEADLINK} times. Information only: nothing stops by itself. */
+  /** Whether a segment was sent 20 times. Information only: nothing stops by itself. */
   get deadLink(): boolean {
     return this.#sender.deadLink;
   }
@@ -211,9 +198,9 @@ export class Kcp {
     const sender = this.#sender;
     if (nodelay >= 0) {
       sender.nodelay = nodelay !== 0;
-      sender.rtt.minrto = nodelay !== 0 ? c.RTO_NDL : c.RTO_MIN;
+      sender.rtt.minrto = nodelay !== 0 ? RTO_NDL : RTO_MIN;
     }
-    if (interval >= 0) sender.interval = Math.min(Math.max(interval, c.INTERVAL_MIN), c.INTERVAL_MAX);
+    if (interval >= 0) sender.interval = Math.min(Math.max(interval, INTERVAL_MIN), INTERVAL_MAX);
     if (resend >= 0) sender.fastresend = resend;
     if (nc >= 0) sender.congestion = this.#congestion ?? (nc === 0 ? this.#reno : undefined);
     sender.reconsider();
@@ -224,7 +211,7 @@ export class Kcp {
     checkInteger(snd, 'sndWnd', -I32_MAX, I32_MAX);
     checkInteger(rcv, 'rcvWnd', -I32_MAX, I32_MAX);
     if (snd > 0) this.#sender.sndWnd = snd;
-    if (rcv > 0) this.#receiver.wnd = Math.min(rcv, c.WND_MAX);
+    if (rcv > 0) this.#receiver.wnd = Math.min(rcv, WND_MAX);
   }
 
   /**
@@ -232,9 +219,9 @@ export class Kcp {
    * Segments already given to `send` keep their length, so set it before sending.
    */
   setMtu(mtu: number): boolean {
-    if (!Number.isInteger(mtu) || mtu <= c.OVERHEAD || mtu > c.MTU_MAX) return false;
+    if (!Number.isInteger(mtu) || mtu <= OVERHEAD || mtu > MTU_MAX) return false;
     this.#writer.mtu = mtu;
-    this.#sender.mss = mtu - c.OVERHEAD;
+    this.#sender.mss = mtu - OVERHEAD;
     return true;
   }
 
@@ -257,7 +244,7 @@ export class Kcp {
       if (length === 0) return 0;
     }
     const count = Math.ceil(length / mss);
-    if (count > c.FRAGMENTS_MAX) return -2;
+    if (count > FRAGMENTS_MAX) return -2;
     for (let left = count - 1; left >= 0; left--) {
       const part = Math.min(length, mss);
       window.push(bytes, offset, part, this.stream ? 0 : left);
@@ -323,8 +310,8 @@ export class Kcp {
    *   What a refused packet held before the fault has taken effect.
    */
   input(bytes: Uint8Array, offset: number, length: number, now: number, regular = true, ackNoDelay = false): number {
-    if (length < c.OVERHEAD) return -1;
-    if (length > c.MTU_MAX) return -2;
+    if (length < OVERHEAD) return -1;
+    if (length > MTU_MAX) return -2;
     const sender = this.#sender;
     const window = sender.window;
     const end = offset + length;
@@ -333,28 +320,29 @@ export class Kcp {
     let latest = -1;
     let segments = 0;
     let fault = 0;
-    while (end - offset >= c.OVERHEAD) {
+    while (end - offset >= OVERHEAD) {
       const cmd = bytes[offset + 4]!;
       const size = readU32(bytes, offset + 20);
       if (readU32(bytes, offset) !== this.conv) fault = -1;
-      else if (size > end - offset - c.OVERHEAD) fault = -2;
-      else if (cmd < c.CMD_PUSH || cmd > c.CMD_WINS) fault = -3;
+      else if (size > end - offset - OVERHEAD) fault = -2;
+      else if (cmd < CMD_PUSH || cmd > CMD_WINS) fault = -3;
       if (fault !== 0) break;
       if (regular) sender.rmtWnd = readU16(bytes, offset + 6);
       if (window.acknowledge(readU32(bytes, offset + 16))) advanced = true;
       const ts = readU32(bytes, offset + 8);
       const sn = readU32(bytes, offset + 12);
-      if (cmd === c.CMD_ACK) {
+      if (cmd === CMD_ACK) {
         if (sender.onAck(sn, ts)) due = true;
         if (this.#onAck !== undefined) this.#onAck(sn, ts, regular);
         latest = ts;
-      } else if (cmd === c.CMD_PUSH) {
-        this.#push(bytes, offset, sn, ts, size, regular);
-      } else if (cmd === c.CMD_WASK) {
-        this.#receiver.probe |= c.ASK_TELL;
+      } else if (cmd === CMD_PUSH) {
+        const fresh = this.#receiver.accept(bytes, offset, sn, ts, size);
+        if (!fresh && regular) this.stats.repeatSegs += 1;
+      } else if (cmd === CMD_WASK) {
+        this.#receiver.probe |= ASK_TELL;
       }
       segments += 1;
-      offset += c.OVERHEAD + size;
+      offset += OVERHEAD + size;
     }
     if (fault !== 0) {
       // The reference has counted the ACKs before the fault, but does not flush for them.
@@ -401,10 +389,13 @@ export class Kcp {
     }
     writer.open(receiver.free, receiver.rcvNxt);
     if (receiver.ackCount > 0) this.stats.outSegs += receiver.writeAcks(writer);
-    this.#probe(cur);
+    if (this.#probe.poll(cur, this.#sender.rmtWnd)) {
+      receiver.probe |= ASK_SEND;
+      this.#sender.congestion?.onProbe?.(cur);
+    }
     if (receiver.probe !== 0) {
-      if ((receiver.probe & c.ASK_SEND) !== 0) this.#windowMessage(c.CMD_WASK);
-      if ((receiver.probe & c.ASK_TELL) !== 0) this.#windowMessage(c.CMD_WINS);
+      if ((receiver.probe & ASK_SEND) !== 0) this.#windowMessage(CMD_WASK);
+      if ((receiver.probe & ASK_TELL) !== 0) this.#windowMessage(CMD_WINS);
       receiver.probe = 0;
     }
     const next = this.#sender.flush(cur, !ackOnly, writer);
@@ -425,30 +416,20 @@ export class Kcp {
     let at = sender.earliest;
     if (receiver.ackCount > 0 || receiver.probe !== 0) at = Math.min(at, this.#flushedAt + sender.interval);
     if (sender.due) at = Math.min(at, this.#flushedFullAt + sender.interval);
-    if (sender.rmtWnd === 0) at = Math.min(at, this.#probeWait === 0 ? this.#flushedAt + sender.interval : this.#tsProbe);
+    if (sender.rmtWnd === 0) at = Math.min(at, this.#probe.wait === 0 ? this.#flushedAt + sender.interval : this.#probe.at);
     if (at === Number.POSITIVE_INFINITY) return undefined;
     return Math.max(at, now);
   }
 
   /** ikcp's way of driving: call it every 10-100 ms, or when `check` says so; it flushes once per interval. */
   update(now: number): void {
-    const cur = Math.floor(now);
-    const interval = this.#sender.interval;
-    if (!this.#updated || Math.abs(cur - this.#tsFlush) >= UPDATE_JUMP) {
-      this.#updated = true;
-      this.#tsFlush = cur;
-    }
-    if (cur < this.#tsFlush) return;
-    this.#tsFlush += interval;
-    if (cur >= this.#tsFlush) this.#tsFlush = cur + interval;
-    this.flush(now);
+    if (this.#schedule.due(Math.floor(now), this.#sender.interval)) this.flush(now);
   }
 
   /** When `update` must be called next if neither `send` nor `input` is called before; absolute ms, at least `now`. */
   check(now: number): number {
     const cur = Math.floor(now);
-    if (!this.#updated || Math.abs(cur - this.#tsFlush) >= UPDATE_JUMP) return now;
-    const at = Math.min(this.#tsFlush, this.#sender.earliest, cur + this.#sender.interval);
+    const at = Math.min(this.#schedule.next(cur), this.#sender.earliest, cur + this.#sender.interval);
     return Math.max(at, now);
   }
 
@@ -469,75 +450,20 @@ export class Kcp {
 
   /** Makes a record of the internal variables. */
   state(): KcpState {
-    const sender = this.#sender;
-    const receiver = this.#receiver;
-    return {
-      sndUna: sender.window.una,
-      sndNxt: sender.window.nxt,
-      rcvNxt: receiver.rcvNxt,
-      ssthresh: this.#reno.ssthresh,
-      rxRto: sender.rtt.rto,
-      rxSrtt: sender.rtt.srtt,
-      rxRttvar: sender.rtt.rttvar,
-      rmtWnd: sender.rmtWnd,
-      cwnd: this.#reno.cwnd,
-      probe: receiver.probe,
-      incr: this.#reno.incr,
-      probeWait: this.#probeWait,
-      deadLink: sender.deadLink,
-      sndQueue: sender.window.queued,
-      rcvQueue: receiver.queued,
-      sndBuf: sender.window.inflight,
-      rcvBuf: receiver.buffered,
-      acklist: receiver.ackCount,
-    };
-  }
-
-  #push(bytes: Uint8Array, offset: number, sn: number, ts: number, size: number, regular: boolean): void {
-    const receiver = this.#receiver;
-    const distance = serialDiff(sn, receiver.rcvNxt);
-    let repeat = true;
-    if (serialDiff(sn, (receiver.rcvNxt + receiver.wnd) >>> 0) < 0) {
-      if (receiver.ackCount === c.ACKLIST_MAX) {
-        this.stats.droppedSegs += 1;
-        return;
-      }
-      receiver.owe(sn, ts);
-      if (distance >= 0) repeat = !receiver.insert(sn, bytes[offset + 5]!, bytes, offset + c.OVERHEAD, size);
-    }
-    if (repeat && regular) this.stats.repeatSegs += 1;
+    return stateOf(this.#sender, this.#receiver, this.#reno, this.#probe);
   }
 
   /** What kcp-go flushes at the end of Input. */
   #decide(now: number, full: boolean, ackNoDelay: boolean): void {
     const acks = this.#receiver.ackCount;
-    if (acks > 0 && (ackNoDelay || acks >= Math.floor(this.#writer.mtu / c.OVERHEAD))) this.#dueAcks = true;
+    if (acks > 0 && (ackNoDelay || acks >= Math.floor(this.#writer.mtu / OVERHEAD))) this.#dueAcks = true;
     if (full) this.#dueFull = true;
     if (this.deferFlush) return;
     this.flushDeferred(now);
   }
 
-  /** The probe timer: asks for the peer's closed window at growing intervals. */
-  #probe(cur: number): void {
-    if (this.#sender.rmtWnd !== 0) {
-      this.#probeWait = 0;
-      this.#tsProbe = 0;
-      return;
-    }
-    if (this.#probeWait === 0) {
-      this.#probeWait = c.PROBE_INIT;
-    } else if (cur >= this.#tsProbe) {
-      this.#probeWait = Math.min(Math.max(this.#probeWait, c.PROBE_INIT) + (this.#probeWait >>> 1), c.PROBE_LIMIT);
-      this.#receiver.probe |= c.ASK_SEND;
-      this.#sender.congestion?.onProbe?.(cur);
-    } else {
-      return;
-    }
-    this.#tsProbe = cur + this.#probeWait;
-  }
-
   #windowMessage(cmd: number): void {
-    this.#writer.reserve(c.OVERHEAD);
+    this.#writer.reserve(OVERHEAD);
     this.#writer.header(cmd, 0, this.#writer.lastTs, this.#writer.lastSn, 0);
     this.stats.outSegs += 1;
   }

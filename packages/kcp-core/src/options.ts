@@ -1,6 +1,8 @@
 // What a conversation can be made with, and the named modes of kcptun (PROTOCOL kcp §10).
 
+import { checkInteger } from '@kcptun/common';
 import type { CongestionController } from './congestion.ts';
+import { INTERVAL_DEF, MTU_DEF, MTU_MAX, OVERHEAD } from './constants.ts';
 import type { PacketSink } from './packet-writer.ts';
 import type { SegmentPool } from './segment-pool.ts';
 
@@ -56,4 +58,35 @@ export interface KcpOptions {
   readonly startSn?: number;
   /** Is told every ACK in order of arrival; `regular` is false for packets that FEC rebuilt, whose time says nothing. */
   readonly onAck?: (sn: number, ts: number, regular: boolean) => void;
+}
+
+/** The options that need a check or a default beyond their setter. */
+export interface ResolvedOptions extends KcpMode {
+  readonly conv: number;
+  readonly mtu: number;
+  readonly startSn: number;
+}
+
+const U32_MAX = 0xffff_ffff;
+const IKCP_DEFAULTS: KcpMode = { nodelay: 0, interval: INTERVAL_DEF, resend: 0, nc: 0 };
+
+/**
+ * Checks options and fills defaults.
+ * @throws {TypeError} when an option has the wrong type
+ * @throws {RangeError} when an option is out of range
+ */
+export function resolveOptions(options: KcpOptions): ResolvedOptions {
+  const mode = options.mode === undefined ? IKCP_DEFAULTS : MODES[options.mode];
+  if (mode === undefined) {
+    throw new RangeError(`mode must be one of ${Object.keys(MODES).join(', ')}, got ${String(options.mode)}`);
+  }
+  return {
+    conv: checkInteger(options.conv, 'conv', 0, U32_MAX),
+    mtu: checkInteger(options.mtu ?? MTU_DEF, 'mtu', OVERHEAD + 1, MTU_MAX),
+    startSn: checkInteger(options.startSn ?? 0, 'startSn', 0, U32_MAX),
+    nodelay: Number(options.nodelay ?? mode.nodelay),
+    interval: options.interval ?? mode.interval,
+    resend: options.resend ?? mode.resend,
+    nc: Number(options.nc ?? mode.nc),
+  };
 }

@@ -8,9 +8,11 @@
 
 import { serialDiff } from '@kcptun/common';
 import { ACKLIST_MAX, ASK_TELL, CMD_ACK, OVERHEAD, WND_RCV } from './constants.ts';
+import { readFrg } from './header.ts';
 import type { PacketWriter } from './packet-writer.ts';
 import { moved } from './ring-column.ts';
 import type { SegmentPool } from './segment-pool.ts';
+import type { KcpStats } from './stats.ts';
 
 const CAPACITY_MIN = 16;
 const ABSENT = -1;
@@ -31,6 +33,7 @@ export class Receiver {
   /** Window messages that are due: bits ASK_SEND and ASK_TELL. */
   probe = 0;
   readonly #pool: SegmentPool;
+  readonly #stats: KcpStats;
   #read: number;
   #mask: number = CAPACITY_MIN - 1;
   #slot: Int32Array = new Int32Array(CAPACITY_MIN).fill(ABSENT);
@@ -39,8 +42,9 @@ export class Receiver {
   #ackSn: Uint32Array = new Uint32Array(CAPACITY_MIN);
   #ackTs: Uint32Array = new Uint32Array(CAPACITY_MIN);
 
-  constructor(pool: SegmentPool, startSn: number) {
+  constructor(pool: SegmentPool, stats: KcpStats, startSn: number) {
     this.#pool = pool;
+    this.#stats = stats;
     this.rcvNxt = startSn;
     this.#read = startSn;
   }
@@ -55,43 +59,18 @@ export class Receiver {
     return Math.max(0, this.wnd - this.queued);
   }
 
-  /** Remembers to acknowledge (sn, ts); the list must not be at {@link ACKLIST_MAX}. */
-  owe(sn: number, ts: number): void {
-    const count = this.ackCount;
-    if (count === this.#ackSn.length) {
-      const capacity = Math.min(count * 2, ACKLIST_MAX);
-      this.#ackSn = moved(this.#ackSn, new Uint32Array(capacity), 0, 0, count);
-      this.#ackTs = moved(this.#ackTs, new Uint32Array(capacity), 0, 0, count);
+  /**
+   * Takes the data segment whose header is at `offset` and whose payload of `size` bytes follows it, and owes its ACK.
+   * @returns false when it is a repetition or outside of the window
+   */
+  accept(bytes: Uint8Array, offset: number, sn: number, ts: number, size: number): boolean {
+    if (serialDiff(sn, (this.rcvNxt + this.wnd) >>> 0) >= 0) return false;
+    if (this.ackCount === ACKLIST_MAX) {
+      this.#stats.droppedSegs += 1;
+      return true;
     }
-    this.#ackSn[count] = sn;
-    this.#ackTs[count] = ts;
-    this.ackCount = count + 1;
-  }
-
-  /** Keeps a copy of a segment with sn in [rcvNxt, rcvNxt + wnd); returns false when it is already there. */
-  insert(sn: number, frg: number, bytes: Uint8Array, offset: number, length: number): boolean {
-    const distance = (sn - this.#read) >>> 0;
-    if (distance > this.#mask) {
-      let capacity = this.#mask + 1;
-      while (distance >= capacity) capacity *= 2;
-      this.#resize(capacity);
-    }
-    const index = sn & this.#mask;
-    if (this.#slot[index] !== ABSENT) {
-      this.#deliver();
-      return false;
-    }
-    let slot = EMPTY;
-    if (length > 0) {
-      slot = this.#pool.take();
-      this.#pool.write(slot, 0, bytes, offset, length);
-    }
-    this.#slot[index] = slot;
-    this.#length[index] = length;
-    this.#frg[index] = frg;
-    this.buffered += 1;
-    this.#deliver();
-    return true;
+    this.#owe(sn, ts);
+    return serialDiff(sn, this.rcvNxt) >= 0 && this.#insert(sn, readFrg(bytes, offset), bytes, offset + OVERHEAD, size);
   }
 
   /** Bytes of the next complete message, -1 when there is none (PROTOCOL kcp §5). */
@@ -191,6 +170,45 @@ export class Receiver {
     this.buffered = 0;
     this.ackCount = 0;
     this.probe = 0;
+  }
+
+  /** Remembers to acknowledge (sn, ts). */
+  #owe(sn: number, ts: number): void {
+    const count = this.ackCount;
+    if (count === this.#ackSn.length) {
+      const capacity = Math.min(count * 2, ACKLIST_MAX);
+      this.#ackSn = moved(this.#ackSn, new Uint32Array(capacity), 0, 0, count);
+      this.#ackTs = moved(this.#ackTs, new Uint32Array(capacity), 0, 0, count);
+    }
+    this.#ackSn[count] = sn;
+    this.#ackTs[count] = ts;
+    this.ackCount = count + 1;
+  }
+
+  /** Keeps a copy of a segment with sn in [rcvNxt, rcvNxt + wnd); returns false when it is already there. */
+  #insert(sn: number, frg: number, bytes: Uint8Array, offset: number, length: number): boolean {
+    const distance = (sn - this.#read) >>> 0;
+    if (distance > this.#mask) {
+      let capacity = this.#mask + 1;
+      while (distance >= capacity) capacity *= 2;
+      this.#resize(capacity);
+    }
+    const index = sn & this.#mask;
+    if (this.#slot[index] !== ABSENT) {
+      this.#deliver();
+      return false;
+    }
+    let slot = EMPTY;
+    if (length > 0) {
+      slot = this.#pool.take();
+      this.#pool.write(slot, 0, bytes, offset, length);
+    }
+    this.#slot[index] = slot;
+    this.#length[index] = length;
+    this.#frg[index] = frg;
+    this.buffered += 1;
+    this.#deliver();
+    return true;
   }
 
   /** Moves what has become in order from rcv_buf to rcv_queue. */

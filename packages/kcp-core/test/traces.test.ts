@@ -53,10 +53,9 @@ describe('golden traces', () => {
   for (const trace of vectors.traces) {
     it(`replays ${trace.name}: ${trace.note}`, () => {
       const { config } = trace;
-      const windows: Record<string, { rcvwnd: number; sndwnd: number }> = config;
       const out: string[] = [];
       const ends = new Map<string, Kcp>();
-      for (const name of ['A', 'B']) {
+      for (const name of ['A', 'B'] as const) {
         ends.set(
           name,
           new Kcp({
@@ -67,8 +66,8 @@ describe('golden traces', () => {
             resend: config.resend,
             nc: config.nc,
             mtu: config.mtu,
-            sndWnd: windows[name]!.sndwnd,
-            rcvWnd: windows[name]!.rcvwnd,
+            sndWnd: config[name].sndwnd,
+            rcvWnd: config[name].rcvwnd,
             stream: config.stream,
             startSn: config.startsn,
           }),
