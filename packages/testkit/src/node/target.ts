@@ -37,6 +37,8 @@ export interface Target {
   readonly port: number;
   /** The counters so far: a view that stays true. */
   readonly stats: TargetStats;
+  /** Waits until `count` connections are open at the same time; bound it from outside. */
+  opened(count: number): Promise<void>;
   /** Ends all connections and stops listening. May be called again. */
   close(): Promise<void>;
 }
@@ -47,11 +49,13 @@ type Counters = { -readonly [Name in keyof TargetStats]: TargetStats[Name] };
 export async function startTarget(options: TargetOptions = {}): Promise<Target> {
   const stats: Counters = { connections: 0, empty: 0, open: 0, mostOpen: 0, uploaded: 0, answered: 0 };
   const sockets = new Set<Socket>();
+  const waiting = new Set<() => void>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     stats.connections += 1;
     stats.open = sockets.size;
     stats.mostOpen = Math.max(stats.mostOpen, stats.open);
+    for (const look of waiting) look();
     socket.once('close', () => {
       sockets.delete(socket);
       stats.open = sockets.size;
@@ -65,6 +69,17 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
   return {
     port: (server.address() as AddressInfo).port,
     stats,
+    opened(count) {
+      return new Promise((resolve) => {
+        const look = (): void => {
+          if (stats.open < count) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+      });
+    },
     async close() {
       if (!server.listening) return;
       const closed = once(server, 'close');
@@ -125,7 +140,7 @@ class Exchange {
   }
 
   #download(): void {
-    writePattern(this.#socket, this.#header.readUInt32LE(4), this.#header.readUInt32LE(8) ^ DOWNLOAD_SEED, () => {
+    writePattern(this.#socket, 0, this.#header.readUInt32LE(4), this.#header.readUInt32LE(8) ^ DOWNLOAD_SEED, () => {
       this.#downloadDone = true;
       this.#finish();
     });

@@ -26,6 +26,8 @@ export interface TransferOptions {
   readonly seed?: number;
   /** When the target answers (default `after-upload`). */
   readonly order?: Order;
+  /** The last byte of the upload waits for this, so the exchange can not end before (default: it does not wait). */
+  readonly gate?: Promise<void>;
   /** The whole exchange must be over after this time in ms (default 20 s). */
   readonly timeoutMs?: number;
 }
@@ -51,6 +53,7 @@ export function transfer(options: TransferOptions): Promise<TransferResult> {
   const started = performance.now();
   return withSocket(options, (socket, resolve, reject) => {
     const tail = Buffer.alloc(HASH_BYTES);
+    options.gate?.catch(reject);
     let received = 0;
     let firstByteMs = 0;
     socket.once('connect', () => {
@@ -60,9 +63,19 @@ export function transfer(options: TransferOptions): Promise<TransferResult> {
       header.writeUInt32LE(seed >>> 0, 8);
       header.writeUInt32LE(order === 'at-once' ? FLAG_AT_ONCE : 0, 12);
       socket.write(header);
-      writePattern(socket, options.upload, seed, () => {
+      const finish = (): void => {
         if (order === 'after-eof') socket.end();
-      });
+      };
+      const { gate, upload } = options;
+      if (gate === undefined || upload === 0) writePattern(socket, 0, upload, seed, finish);
+      else {
+        writePattern(socket, 0, upload - 1, seed, () => {
+          gate.then(
+            () => writePattern(socket, upload - 1, upload, seed, finish),
+            () => {},
+          );
+        });
+      }
     });
     socket.on('data', (bytes: Buffer) => {
       if (received === 0) firstByteMs = performance.now() - started;

@@ -78,6 +78,14 @@ describe('transfer', () => {
     expect(stats).toMatchObject({ connections: 30, answered: 30 });
   });
 
+  test('holds the end of uploads back until all are open', async () => {
+    const { port, stats, opened } = await target();
+    const gate = opened(20);
+    await Promise.all(Array.from({ length: 20 }, (_, seed) => transfer({ port, upload: 1, download: 100, seed, gate })));
+    expect(stats).toMatchObject({ mostOpen: 20, answered: 20 });
+    await expect(transfer({ port, upload: 1, download: 0, gate: Promise.reject(new Error('shut')) })).rejects.toThrow('shut');
+  });
+
   test('notices a changed bit of the upload', async () => {
     const { port } = await target();
     const through = await forwarder(port, damage(16 + 4000), same);

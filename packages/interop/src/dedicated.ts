@@ -1,0 +1,87 @@
+// Cases that the matrix does not have: a hundred streams at once, and a path that loses packets.
+
+import { transfer } from '@kcptun/testkit/node';
+import type { Settings } from './case.ts';
+import type { Kind, Programs } from './programs.ts';
+import { startTunnel } from './tunnel.ts';
+
+/** The two ends of a tunnel. */
+export interface Ends {
+  readonly client: Kind;
+  readonly server: Kind;
+}
+
+/** Settings that every version has, close to the defaults. */
+const SETTINGS: Settings = {
+  crypt: 'aes',
+  clientFec: '10/3',
+  serverFec: '10/3',
+  smuxver: 2,
+  nocomp: false,
+  mode: 'fast',
+  mtu: 1350,
+  conn: 1,
+  qpp: false,
+};
+
+const STREAMS = 100;
+const STREAM_BYTES = 64 * 1024;
+const LOSS = 0.08;
+const LOSSY_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Opens a hundred streams, each with bytes of its own in both directions; none can end before all are open.
+ * @returns the most streams that the target saw open at the same time
+ * @throws {Error} with the output of the programs when a transfer fails
+ */
+export async function runManyStreams(programs: Programs, ends: Ends): Promise<number> {
+  const tunnel = await startTunnel({ programs, ...ends, settings: SETTINGS });
+  try {
+    const { port, target } = tunnel;
+    const gate = target.opened(STREAMS);
+    // The lengths differ, so no two streams end at the same place of a frame.
+    const transfers = Array.from({ length: STREAMS }, (_, seed) => {
+      const more = seed * 331;
+      return transfer({ port, seed, order: 'at-once', upload: STREAM_BYTES + more, download: 2 * STREAM_BYTES - more, gate });
+    });
+    await tunnel.during(Promise.all(transfers));
+    return target.stats.mostOpen;
+  } finally {
+    await tunnel.stop();
+  }
+}
+
+/** What {@link runLossy} saw. */
+export interface LossyResult {
+  /** Datagrams that the path lost on their way up and down. */
+  readonly lost: { readonly up: number; readonly down: number };
+  /** Packets that each end rebuilt from parity. */
+  readonly recovered: { readonly client: number; readonly server: number };
+}
+
+/**
+ * Moves 2 MiB each way over a path that loses 8 % of the datagrams in both directions.
+ * @throws {Error} with the output of the programs when a transfer fails
+ */
+export async function runLossy(programs: Programs, ends: Ends): Promise<LossyResult> {
+  const tunnel = await startTunnel({
+    programs,
+    ...ends,
+    settings: SETTINGS,
+    relay(relay) {
+      relay.up.setLoss(LOSS).setDelay(2);
+      relay.down.setLoss(LOSS).setDelay(2);
+    },
+  });
+  try {
+    await tunnel.during(transfer({ port: tunnel.port, upload: LOSSY_BYTES, download: LOSSY_BYTES, order: 'at-once' }));
+    const { client, server } = await tunnel.counters();
+    const stats = tunnel.relay?.stats;
+    return {
+      lost: { up: stats?.up.lost ?? 0, down: stats?.down.lost ?? 0 },
+      recovered: { client: client.get('FECRecovered') ?? 0, server: server.get('FECRecovered') ?? 0 },
+    };
+  } finally {
+    await tunnel.stop();
+  }
+}

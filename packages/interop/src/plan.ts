@@ -1,0 +1,62 @@
+// The cases of the matrix: every two settings meet at least once, minding what the Go programs can not do.
+
+import type { Order } from '@kcptun/testkit/node';
+import type { Settings } from './case.ts';
+import { coveringArray } from './covering-array.ts';
+
+/** One case of the matrix. `peer` says which Go program is on the other side of ours. */
+export interface PlannedCase extends Omit<Settings, 'clientFec' | 'serverFec'> {
+  /** Version and role of the Go program. */
+  readonly peer: 'old client' | 'old server' | 'new client' | 'new server';
+  /** Shards of client and server, `10/3 20/5`. */
+  readonly fec: string;
+  /** When the target answers. */
+  readonly order: Order;
+}
+
+/** The values of each setting. Every cipher meets every peer, because `crypt` and `peer` are a pair, too. */
+export const CASE_DIMENSIONS: { readonly [Name in keyof PlannedCase]: readonly PlannedCase[Name][] } = {
+  peer: ['old client', 'old server', 'new client', 'new server'],
+  crypt: [
+    ...['aes', 'aes-128', 'aes-192', 'aes-128-gcm', 'salsa20', 'blowfish', 'twofish', 'cast5', '3des', 'tea', 'xtea', 'xor', 'sm4'],
+    ...['none', 'null'],
+  ],
+  fec: ['10/3 10/3', '20/5 20/5', '0/0 0/0', '10/3 20/5', '20/5 0/0'],
+  smuxver: [1, 2],
+  nocomp: [false, true],
+  mode: ['normal', 'fast', 'fast2', 'fast3', 'manual'],
+  mtu: [500, 1350, 1500],
+  conn: [1, 3],
+  qpp: [false, true],
+  order: ['after-upload', 'at-once'],
+};
+
+/** Whether the settings chosen so far can be run. */
+export function isAllowed(partial: Partial<PlannedCase>): boolean {
+  const { peer, crypt } = partial;
+  if (peer === undefined) return true;
+  if (peer.startsWith('old')) {
+    // The old version silently takes aes for a cipher that it does not know.
+    if (crypt === 'aes-128-gcm' || crypt === 'null') return false;
+    if (partial.qpp === true) return false;
+  }
+  // With several connections the old client shares buffers of its block ciphers between them and damages its own packets.
+  if (peer === 'old client' && partial.conn === 3) return crypt === undefined || crypt === 'salsa20' || crypt === 'none';
+  return true;
+}
+
+/** Makes the cases; the same seed gives the same ones. */
+export function planCases(seed: number): PlannedCase[] {
+  return coveringArray<PlannedCase>(CASE_DIMENSIONS, { seed, allows: isAllowed });
+}
+
+/** One line that says everything about a case. */
+export function titleOf(planned: PlannedCase): string {
+  const [clientFec, serverFec] = planned.fec.split(' ') as [string, string];
+  const fec = clientFec === serverFec ? clientFec : `${clientFec}|${serverFec}`;
+  const words = [planned.peer.padEnd(10), planned.crypt.padEnd(11), `fec ${fec.padEnd(9)}`, `smux ${planned.smuxver}`];
+  words.push(planned.mode.padEnd(6), `mtu ${String(planned.mtu).padEnd(4)}`, `conn ${planned.conn}`, planned.order.padEnd(12));
+  if (planned.nocomp) words.push('nocomp');
+  if (planned.qpp) words.push('qpp');
+  return words.join(' ').trimEnd();
+}
