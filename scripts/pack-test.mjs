@@ -49,8 +49,13 @@ export async function packTest() {
     if (await test('plain npm installs the tarballs into an empty folder', () => installAll(tarballs, consumer))) {
       await test('npx kcptun-server and npx kcptun-client carry a transfer', () => tryPrograms(consumer));
       for (const name of publishedNames()) {
-        if (!PROGRAMS.includes(name)) await test(`${name}: the example of the README runs`, () => tryExample(consumer, name));
+        if (PROGRAMS.includes(name)) continue;
+        await test(`${name}: the example of the README runs`, () => {
+          const readme = join(consumer, 'node_modules', name, 'README.md');
+          return tryExamples(consumer, examplesOf(readme).slice(0, 1));
+        });
       }
+      await test('the examples of the README of the repository run', () => tryExamples(consumer, examplesOf(join(ROOT, 'README.md'))));
     }
     return totals;
   } finally {
@@ -164,17 +169,24 @@ function digest(bytes) {
 }
 
 /**
- * @param {string} consumer
- * @param {string} name
+ * @param {string} readme path of a Markdown file
+ * @returns {string[]} its blocks of code marked js or ts
  */
-async function tryExample(consumer, name) {
-  const readme = readFileSync(join(consumer, 'node_modules', name, 'README.md'), 'utf8');
-  const code = /^```(?:js|ts)\n([\s\S]*?)^```/m.exec(readme)?.[1];
-  if (code === undefined) throw new Error('   the README has no ```js or ```ts example');
-  const file = `example-${name.replace(/\W+/g, '-')}.mjs`;
-  writeFileSync(join(consumer, file), code);
-  const { code: exitCode, output } = await run(process.execPath, [file], { cwd: consumer, timeoutMs: EXAMPLE_TIMEOUT_MS });
-  if (exitCode !== 0) throw new Error(output);
+function examplesOf(readme) {
+  return [...readFileSync(readme, 'utf8').matchAll(/^```(?:js|ts)\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '');
+}
+
+/**
+ * @param {string} consumer
+ * @param {readonly string[]} examples
+ */
+async function tryExamples(consumer, examples) {
+  if (examples.length === 0) throw new Error('   the README has no ```js or ```ts example');
+  for (const example of examples) {
+    writeFileSync(join(consumer, 'example.mjs'), example);
+    const { code, output } = await run(process.execPath, ['example.mjs'], { cwd: consumer, timeoutMs: EXAMPLE_TIMEOUT_MS });
+    if (code !== 0) throw new Error(output);
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
