@@ -1,15 +1,16 @@
 // Receiving side: the token bucket of a session (PROTOCOL smux §3) and, with version 2, the windows of its streams (§5).
 //
-// The wire leaves the announced window to the receiver. Upstream always announces the configured maximum, so a few stalled
-// streams can empty the bucket and stop the whole session. Here a stream is given at most half of the part of the bucket
-// that the windows of the other streams leave:
+// The wire leaves the announced window to the receiver. Upstream always announces the configured maximum, so two stalled
+// streams can empty the bucket and stop the whole session. Here two rules keep room for the others:
 //
-//   window = min(maxStreamBuffer, max(MIN_WINDOW, (maxReceiveBuffer - sum of the others' windows) / 2))
+//   1. window = min(maxStreamBuffer, max(MIN_WINDOW, (maxReceiveBuffer - sum of the others' windows) / 2))
+//      One stream, or few in a large buffer, get the configured maximum, as upstream; n busy ones settle at 1/(n+1) each.
+//   2. While other streams are active, one with START_WINDOW or more unread is set back to the start window by an UPD at
+//      once: its reader is slow. It is raised again as soon as the reader has caught up.
 //
-// One stream, or few in a large buffer, get the configured maximum, as upstream; n busy streams settle at 1/(n+1) of the
-// buffer each, so whatever stalls, there is room for another stream. Windows count from the first byte on until FIN. A
-// stream whose bytes were all consumed and that got nothing while the session received another `maxReceiveBuffer` bytes is
-// idle: its window is not counted, and its first read after that announces afresh, like the very first one.
+// A window counts from the first byte on until FIN, and never less than what is unread. A stream whose bytes were all
+// consumed and that got nothing while the session received another `maxReceiveBuffer` bytes is idle: its window is not
+// counted, and its first read after that announces afresh, like the very first one.
 
 import type { SmuxConfig } from './config.ts';
 import { START_WINDOW } from './frame.ts';
@@ -68,16 +69,19 @@ export class ReceiveBudget {
     return this.#counted;
   }
 
-  /** Counts received payload. */
-  receive(stream: ReceiveWindow, length: number): void {
+  /** Counts received payload; returns whether an UPD is due. */
+  receive(stream: ReceiveWindow, length: number): boolean {
     this.#tokens -= length;
     stream.unread += length;
-    if (!this.#windows) return;
+    if (!this.#windows) return false;
     this.#received += length;
     if (stream.drained) this.#unlink(stream);
-    if (stream.counted > 0) return;
-    stream.fresh = true;
-    this.#count(stream, stream.window);
+    if (stream.counted === 0) {
+      stream.fresh = true;
+      this.#count(stream, stream.window);
+    }
+    if (stream.unread > stream.counted) this.#count(stream, stream.unread);
+    return stream.window > START_WINDOW && this.#lagging(stream);
   }
 
   /** Counts bytes that the application has consumed (at most `unread`); returns whether an UPD is due. */
@@ -99,10 +103,11 @@ export class ReceiveBudget {
   announce(stream: ReceiveWindow): void {
     this.#forgetIdle();
     const room = this.#capacity - this.#counted + stream.counted;
-    stream.window = Math.min(this.#streamBuffer, Math.max(MIN_WINDOW, Math.floor(room / 2)));
+    const share = Math.min(this.#streamBuffer, Math.max(MIN_WINDOW, Math.floor(room / 2)));
+    stream.window = this.#lagging(stream) ? Math.min(share, START_WINDOW) : share;
     stream.fresh = false;
     stream.sinceUpdate = 0;
-    if (stream.counted > 0) this.#count(stream, stream.window);
+    if (stream.counted > 0) this.#count(stream, Math.max(stream.window, stream.unread));
   }
 
   /** The peer's FIN: nothing but what is unread can be held for this stream from now on. */
@@ -117,6 +122,11 @@ export class ReceiveBudget {
     this.#tokens += stream.unread;
     stream.unread = 0;
     this.finish(stream);
+  }
+
+  /** Rule 2: much is unread while other streams are active. */
+  #lagging(stream: ReceiveWindow): boolean {
+    return stream.unread >= START_WINDOW && this.#counted > stream.counted;
   }
 
   #count(stream: ReceiveWindow, bytes: number): void {

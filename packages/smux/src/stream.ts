@@ -159,7 +159,7 @@ export class SmuxStream {
   /** @internal Payload of a PSH, or a part of it; false when nobody wants it. */
   handlePayload(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.abandoned || this.#finSeen) return false;
-    this.#hub.budget.receive(this.receiveWindow, length);
+    if (this.#hub.budget.receive(this.receiveWindow, length)) this.#hub.writer.sendUpdate(this);
     this.#received.append(bytes, offset, length);
     this.#hub.notifyReadable(this);
     return true;

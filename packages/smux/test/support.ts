@@ -49,6 +49,11 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+/** Equality of long arrays, which the test runner's deep comparison is too slow for. */
+export function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
 /** Cuts a byte stream that consists of whole frames. */
 export function parseFrames(bytes: Uint8Array): Frame[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -88,10 +93,9 @@ export function upd(sid: number, consumed: number, window: number): Uint8Array {
 
 /** The byte pattern of the vectors, from a stream offset on. */
 export function pattern(offset: number, length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => {
-    const i = offset + index;
-    return (i * 13 + (i >> 8) + 1) & 255;
-  });
+  const bytes = new Uint8Array(length);
+  for (let index = 0, i = offset; index < length; index++, i++) bytes[index] = (i * 13 + (i >> 8) + 1) & 255;
+  return bytes;
 }
 
 export function makeSession(client: boolean, config: Partial<SmuxConfig> = {}, pool: ChunkPool = new ChunkPool()): SmuxSession {
@@ -102,9 +106,9 @@ export function feed(session: SmuxSession, bytes: Uint8Array, now = 0): number {
   return session.handleData(bytes, 0, bytes.length, now);
 }
 
-/** All frames that a session has to send now. */
-export function output(session: SmuxSession): Frame[] {
-  const sink = new Recorder();
+/** The frames that a session has to send now, up to `limit` bytes. */
+export function output(session: SmuxSession, limit?: number): Frame[] {
+  const sink = new Recorder(limit);
   session.pollTransmit(sink);
   return parseFrames(sink.drain());
 }
@@ -141,11 +145,11 @@ export class Pair {
     this.server = makeSession(false, serverConfig, this.pool);
   }
 
-  /** Moves frames until neither end has output that the other takes. */
-  pump(): void {
+  /** Moves frames, about `limit` bytes at a time, until neither end has output that the other takes. */
+  pump(limit?: number): void {
     for (let moved = true; moved; ) {
-      const up = output(this.client);
-      const down = output(this.server);
+      const up = output(this.client, limit);
+      const down = output(this.server, limit);
       this.toServer.push(...up);
       this.toClient.push(...down);
       const upBytes = concat([this.#upstream, ...up.map((one) => one.bytes)]);
