@@ -30,7 +30,7 @@ export const PACKAGES = {
     private: false,
     dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'session', 'transport'],
   },
-  cli: { layer: 5, pure: false, private: false, dependsOn: ['common', 'transport', 'tunnel'] },
+  cli: { layer: 5, pure: false, private: false, dependsOn: ['common', 'kcp-core', 'crypt', 'transport', 'tunnel'] },
   'kcptun-client': { layer: 6, pure: false, private: false, dependsOn: ['cli'] },
   'kcptun-server': { layer: 6, pure: false, private: false, dependsOn: ['cli'] },
   testkit: { layer: 7, pure: false, private: true, dependsOn: ['common', 'session', 'transport', 'tunnel'] },
@@ -41,7 +41,7 @@ export const PACKAGES = {
     private: true,
     dependsOn: ['common', 'reedsolomon-wasm', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'session', 'transport', 'tunnel', 'cli'],
   },
-  examples: { layer: 8, pure: false, private: true, dependsOn: ['common', 'kcp-core', 'transport', 'tunnel', 'testkit'] },
+  examples: { layer: 8, pure: false, private: true, dependsOn: ['tunnel', 'testkit'] },
 };
 
 /** Packages whose npm name is the folder name; all others are `@kcptun/<folder>`. */
