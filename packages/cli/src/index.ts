@@ -1,2 +1,24 @@
 /** The command lines of kcptun-client and kcptun-server: flags, config file, log, signals. */
-export {};
+export { type ParsedAddress, parseStreamAddress } from './addresses.ts';
+export { type GivenFlag, type ScannedArguments, scanArguments } from './argv.ts';
+export { type CommandLine, type Environment, parseCommandLine, type Settings } from './command-line.ts';
+export { type ConfigFile, parseConfigFile } from './config-file.ts';
+export { ConfigError, type ConfigErrorCode } from './errors.ts';
+export { createLog, formatTime, type LogOptions } from './log.ts';
+export {
+  type ClientOptions,
+  findOption,
+  OPTIONS,
+  type OptionSpec,
+  type OptionsOf,
+  type OptionValue,
+  optionsOf,
+  type ServerOptions,
+  type SharedOptions,
+  type Side,
+} from './options.ts';
+export { helpText } from './parser.ts';
+export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
+export type { Origin } from './rules.ts';
+export { settingLines } from './settings-log.ts';
+export { type SignalSource, STOP_TIMEOUT, type StopHandlers, stopOnSignals } from './signals.ts';

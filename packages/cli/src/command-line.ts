@@ -1,0 +1,155 @@
+// From the words of a command line, the environment and the JSON file to checked settings, each with its origin. Precedence is that of the
+// Go programs: file, flag, environment, default (PROTOCOL tunnel §3). Everything that is wrong is reported at once.
+
+import { readFileSync } from 'node:fs';
+import { scanArguments } from './argv.ts';
+import { parseConfigFile } from './config-file.ts';
+import { ConfigError } from './errors.ts';
+import { type OptionSpec, type OptionsOf, type OptionValue, optionsOf, type Side } from './options.ts';
+import { readFlags } from './parser.ts';
+import { adviseOn, applyMode, checkRules, namePending, type Origin, type Values } from './rules.ts';
+import { checkRange, parseValue } from './values.ts';
+
+/** What a program runs with. */
+export interface Settings<S extends Side> {
+  readonly side: S;
+  readonly options: OptionsOf<S>;
+  /** Where each option's value came from. */
+  readonly origins: Readonly<Record<string, Origin>>;
+  /** Lines to log at start: what was probably not meant. */
+  readonly warnings: readonly string[];
+  /** Lines to log at start: what was asked for and is not done yet. */
+  readonly pending: readonly string[];
+}
+
+/** What a command line asks for. */
+export type CommandLine<S extends Side> =
+  | { readonly action: 'help' }
+  | { readonly action: 'version' }
+  | { readonly action: 'run'; readonly settings: Settings<S> };
+
+/** The environment variables of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads a command line.
+ * @param argv - the words behind the program's name
+ * @param readFile - returns the text of the file of `-c`, or throws what node:fs throws
+ * @throws {ConfigError} `KCPTUN_ERR_CLI_CONFIG` with a line for each problem
+ */
+export function parseCommandLine<S extends Side>(
+  side: S,
+  argv: readonly string[],
+  env: Environment = {},
+  readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+): CommandLine<S> {
+  const scanned = scanArguments(side, argv);
+  if (scanned.help) return { action: 'help' };
+  if (scanned.version) return { action: 'version' };
+
+  const collected = new Collected(side);
+  collected.problems.push(...scanned.problems);
+  collected.warnings.push(...scanned.warnings);
+  collected.takeEnvironment(env);
+  for (const [option, text] of readFlags(side, scanned.flags)) collected.takeText(option, text, 'flag', `--${option.name}`);
+  collected.takeFile(readFile);
+
+  const { values, origins, warnings } = collected;
+  for (const { name, text } of checkRules(side, values)) collected.refuse(name, text);
+  if (collected.problems.length > 0) throw new ConfigError(collected.problems);
+  warnings.push(...applyMode(values, origins), ...adviseOn(values, origins));
+  const options = Object.freeze(values) as unknown as OptionsOf<S>;
+  return { action: 'run', settings: { side, options, origins, warnings, pending: namePending(side, values, origins) } };
+}
+
+/** Values as they come in from the sources, the weakest first. What is wrong is noted and leaves the value as it was. */
+class Collected {
+  readonly values: Values = {};
+  readonly origins: Record<string, Origin> = {};
+  readonly warnings: string[] = [];
+  readonly problems: string[] = [];
+  readonly #side: Side;
+  /** How messages name each value, for example `--mtu 40`. */
+  readonly #labels: Map<string, string> = new Map();
+
+  constructor(side: Side) {
+    this.#side = side;
+    for (const option of optionsOf(side)) {
+      const value = option.defaults[side] as OptionValue;
+      this.values[option.name] = value;
+      this.origins[option.name] = 'default';
+      this.#labels.set(option.name, `--${option.name} ${value} (the default)`);
+    }
+  }
+
+  takeEnvironment(env: Environment): void {
+    for (const option of optionsOf(this.#side)) {
+      const text = option.env === undefined ? undefined : env[option.env];
+      if (text === '') this.warnings.push(`${option.env} is empty and not used`);
+      else if (text !== undefined) this.takeText(option, text, 'environment', option.env ?? '');
+    }
+  }
+
+  takeText(option: OptionSpec, text: string, origin: Origin, source: string): void {
+    const label = option.secret ? source : `${source} ${text}`;
+    const parsed = parseValue(option, text);
+    if (parsed.value === undefined) {
+      this.problems.push(`${label}: ${parsed.problem}`);
+      return;
+    }
+    if (parsed.warning !== undefined) this.warnings.push(`${label} ${parsed.warning}`);
+    this.#take(option, parsed.value, origin, label);
+  }
+
+  takeFile(readFile: (path: string) => string): void {
+    const path = String(this.values['c']);
+    if (path === '') return;
+    let text: string;
+    try {
+      text = readFile(path);
+    } catch (error) {
+      this.problems.push(`-c ${path}: ${explainReadError(error as NodeJS.ErrnoException)}`);
+      return;
+    }
+    const file = parseConfigFile(this.#side, path, text);
+    this.problems.push(...file.problems);
+    this.warnings.push(...file.warnings);
+    for (const [option, value] of file.values) {
+      const shown = option.secret ? '' : ` ${JSON.stringify(value)}`;
+      if (this.origins[option.name] === 'flag' && this.values[option.name] !== value) {
+        this.warnings.push(
+          `${path} wins over the command line: ${JSON.stringify(option.jsonKey)}:${shown || ' (hidden)'} instead of --${option.name}`,
+        );
+      }
+      this.#take(option, value, 'file', `${path}: ${JSON.stringify(option.jsonKey)}${shown}`);
+    }
+  }
+
+  refuse(name: string, text: string): void {
+    this.problems.push(`${this.#labels.get(name)}: ${text}`);
+  }
+
+  #take(option: OptionSpec, given: OptionValue, origin: Origin, label: string): void {
+    let value = given;
+    if (option.name === 'ratelimit' && Number(value) < 0) {
+      // The one value that upstream corrects instead of failing with it later.
+      this.warnings.push(`ratelimit ${value} is negative, falling back to 0`);
+      value = 0;
+    }
+    const problem = checkRange(option, value);
+    if (problem !== undefined) {
+      this.problems.push(`${label}: ${problem}`);
+      return;
+    }
+    this.values[option.name] = value;
+    this.origins[option.name] = origin;
+    this.#labels.set(option.name, label);
+  }
+}
+
+function explainReadError(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return 'there is no such file';
+  if (error.code === 'EACCES') return 'no permission to read the file';
+  if (error.code === 'EISDIR') return 'is a directory, not a JSON file';
+  return `can not be read: ${error.message}`;
+}

@@ -1,0 +1,19 @@
+// Everything that is wrong with a command line and its file, told at once.
+
+import { KcptunError } from '@kcptun/common';
+
+/** Stable reasons of {@link ConfigError}. */
+export type ConfigErrorCode = 'KCPTUN_ERR_CLI_CONFIG';
+
+/** The command line, the environment or the configuration file can not be used. */
+export class ConfigError extends KcptunError {
+  declare readonly code: ConfigErrorCode;
+  /** One line per problem: what was given, what is wrong, what to do. */
+  readonly problems: readonly string[];
+
+  /** @param problems - at least one line */
+  constructor(problems: readonly string[]) {
+    super('KCPTUN_ERR_CLI_CONFIG', problems.join('\n'));
+    this.problems = problems;
+  }
+}

@@ -1,0 +1,48 @@
+// The front of both programs: help, version and mistakes are answered here; otherwise the settings come back.
+
+import { readFileSync } from 'node:fs';
+import { type Environment, parseCommandLine, type Settings } from './command-line.ts';
+import { ConfigError } from './errors.ts';
+import type { Side } from './options.ts';
+import { helpText } from './parser.ts';
+
+/** Exit code after help and version. */
+export const EXIT_OK = 0;
+/** Exit code when a program can not do its work. */
+export const EXIT_FAILURE = 1;
+/** Exit code when the command line or the configuration file is wrong. */
+export const EXIT_USAGE = 2;
+
+/** What a program sees of its process. */
+export interface ProgramContext {
+  /** The words behind the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  /** Takes text for standard output. */
+  readonly print: (text: string) => void;
+  /** Takes text for standard error. */
+  readonly complain: (text: string) => void;
+}
+
+/**
+ * Reads the command line and answers what needs no tunnel.
+ * @returns the settings to run with, or the exit code when all is said
+ */
+export async function readSettings<S extends Side>(side: S, context: ProgramContext): Promise<Settings<S> | number> {
+  try {
+    const commandLine = parseCommandLine(side, context.argv, context.env);
+    if (commandLine.action === 'run') return commandLine.settings;
+    context.print(commandLine.action === 'help' ? `${await helpText(side)}\n` : `kcptun version ${programVersion()}\n`);
+    return EXIT_OK;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) context.complain(`kcptun-${side}: ${problem}\n`);
+    return EXIT_USAGE;
+  }
+}
+
+/** The version of this package, which is that of the programs. */
+export function programVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

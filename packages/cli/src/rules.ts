@@ -1,0 +1,110 @@
+// What options must satisfy together, and what is allowed but deserves a word at start.
+
+import { MODES } from '@kcptun/kcp-core';
+import { parsePortRange } from '@kcptun/transport';
+import { parseStreamAddress } from './addresses.ts';
+import { type OptionValue, optionsOf, type Side } from './options.ts';
+
+/** All options of a side by name. */
+export type Values = Record<string, OptionValue>;
+
+/** Where a value came from. */
+export type Origin = 'default' | 'flag' | 'environment' | 'file';
+
+/** What is wrong with one option in the light of the others. */
+export interface RuleProblem {
+  readonly name: string;
+  /** What is wrong and what to do, without name and value. */
+  readonly text: string;
+}
+
+// PROTOCOL session §4: what each datagram holds besides payload.
+const KCP_HEADER = 24;
+const FEC_HEADER = 8;
+const CRC_FRAMING = 20;
+const TAG_FRAMING = 28;
+
+/** The least `mtu` that leaves room for one byte of payload. */
+export function leastMtu(crypt: OptionValue, datashard: OptionValue, parityshard: OptionValue): number {
+  const framing = crypt === 'null' ? 0 : crypt === 'aes-128-gcm' ? TAG_FRAMING : CRC_FRAMING;
+  const fec = Number(datashard) > 0 && Number(parityshard) > 0;
+  return framing + (fec ? FEC_HEADER : 0) + KCP_HEADER + 1;
+}
+
+/** Checks what one value alone can not show. Options with a problem of their own should be left at their defaults. */
+export function checkRules(side: Side, values: Readonly<Values>): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  const least = leastMtu(values['crypt'] ?? '', values['datashard'] ?? 0, values['parityshard'] ?? 0);
+  if (Number(values['mtu']) < least)
+    problems.push({ name: 'mtu', text: `leaves no room for payload behind the headers; use ${least} to 1500` });
+  if (Number(values['datashard']) + Number(values['parityshard']) > 256) {
+    problems.push({ name: 'parityshard', text: `is too much with --datashard ${values['datashard']}; both together are at most 256` });
+  }
+  if (Number(values['streambuf']) > Number(values['smuxbuf'])) {
+    problems.push({ name: 'streambuf', text: `is more than --smuxbuf; use at most ${values['smuxbuf']}` });
+  }
+  if (side === 'client') {
+    problems.push(...checkStreamAddress('localaddr', values, 0), ...checkPortRange('remoteaddr', values, 1));
+  } else {
+    problems.push(...checkPortRange('listen', values, 0), ...checkStreamAddress('target', values, 1));
+  }
+  return problems;
+}
+
+/**
+ * Makes the values those that are used: the numbers of a named mode replace single ones (PROTOCOL tunnel §4).
+ * @returns warnings about flags that this makes pointless
+ */
+export function applyMode(values: Values, origins: Readonly<Record<string, Origin>>): string[] {
+  const name = String(values['mode']);
+  const mode = Object.hasOwn(MODES, name) ? MODES[name as keyof typeof MODES] : undefined;
+  if (mode === undefined) return [];
+  const warnings: string[] = [];
+  for (const [number, value] of Object.entries(mode)) {
+    if (origins[number] === 'flag') warnings.push(`--${number} has no effect with --mode ${name}; use --mode manual`);
+    values[number] = value;
+  }
+  return warnings;
+}
+
+/** What is allowed but probably not wanted. */
+export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<string, Origin>>): string[] {
+  const advice: string[] = [];
+  if (values['key'] === '') advice.push('the key is empty: anyone can use this tunnel; set --key or KCPTUN_KEY');
+  else if (origins['key'] === 'default') advice.push('the default key is public: anyone can use this tunnel; set --key or KCPTUN_KEY');
+  if (['none', 'null', 'xor'].includes(String(values['crypt']))) {
+    advice.push(`--crypt ${values['crypt']} hides nothing from whoever sees the packets; the traffic should be encrypted already`);
+  }
+  if (Number(values['autoexpire']) > 0 && Number(values['scavengettl']) > Number(values['autoexpire'])) {
+    advice.push(
+      'scavengettl is bigger than autoexpire, connections may race hard to use bandwidth. Try limiting scavengettl to a smaller value.',
+    );
+  }
+  return advice;
+}
+
+/** One line for each option that was set to something and does not do it yet. */
+export function namePending(side: Side, values: Readonly<Values>, origins: Readonly<Record<string, Origin>>): string[] {
+  return optionsOf(side)
+    .filter((option) => !option.effective && origins[option.name] !== 'default' && values[option.name] !== option.off)
+    .map(
+      (option) =>
+        `--${option.name} ${values[option.name]} has no effect yet${option.name === 'QPP' ? ': the other end must run without it' : ''}`,
+    );
+}
+
+function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {
+  const parsed = parseStreamAddress(String(values[name]));
+  if (parsed.problem !== undefined) return [{ name, text: parsed.problem }];
+  const portIsZero = 'port' in parsed.address && parsed.address.port < leastPort;
+  return portIsZero ? [{ name, text: 'has a port that is out of range; use 1 to 65535' }] : [];
+}
+
+function checkPortRange(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {
+  const text = 'is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535';
+  try {
+    return parsePortRange(String(values[name])).minPort < leastPort ? [{ name, text }] : [];
+  } catch {
+    return [{ name, text }];
+  }
+}

@@ -1,0 +1,71 @@
+// The lines that say at start what a program runs with: texts and order of the Go programs (PROTOCOL tunnel §5), because people search for them
+// and paste them into reports. The key is not among them.
+
+import type { ClientOptions, OptionsOf, ServerOptions, SharedOptions, Side } from './options.ts';
+
+/**
+ * The lines of the settings.
+ * @param listening - where the program listens: the client's real address, the server's text
+ */
+export function settingLines<S extends Side>(side: S, options: OptionsOf<S>, listening: string): string[] {
+  return side === 'client' ? clientLines(options as ClientOptions, listening) : serverLines(options as ServerOptions, listening);
+}
+
+function clientLines(o: ClientOptions, listening: string): string[] {
+  return [
+    `smux version: ${o.smuxver}`,
+    `listening on: ${listening}`,
+    ...cipherLines(o),
+    `remote address: ${o.remoteaddr}`,
+    ...tuningLines(o),
+    `conn: ${o.conn}`,
+    `autoexpire: ${o.autoexpire}`,
+    `scavengettl: ${o.scavengettl}`,
+    `snmplog: ${o.snmplog}`,
+    `snmpperiod: ${o.snmpperiod}`,
+    `quiet: ${o.quiet}`,
+    `tcp: ${o.tcp}`,
+    `pprof: ${o.pprof}`,
+  ];
+}
+
+function serverLines(o: ServerOptions, listening: string): string[] {
+  return [
+    `smux version: ${o.smuxver}`,
+    `listening on: ${listening}`,
+    `target: ${o.target}`,
+    ...cipherLines(o),
+    ...tuningLines(o),
+    `snmplog: ${o.snmplog}`,
+    `snmpperiod: ${o.snmpperiod}`,
+    `pprof: ${o.pprof}`,
+    `quiet: ${o.quiet}`,
+    `tcp: ${o.tcp}`,
+  ];
+}
+
+function cipherLines(o: SharedOptions): string[] {
+  return [
+    `encryption: ${o.crypt}`,
+    `QPP: ${o.QPP}`,
+    `QPP Count: ${o.QPPCount}`,
+    `nodelay parameters: ${o.nodelay} ${o.interval} ${o.resend} ${o.nc}`,
+  ];
+}
+
+function tuningLines(o: SharedOptions): string[] {
+  return [
+    `sndwnd: ${o.sndwnd} rcvwnd: ${o.rcvwnd}`,
+    `compression: ${!o.nocomp}`,
+    `mtu: ${o.mtu}`,
+    `ratelimit: ${o.ratelimit}`,
+    `datashard: ${o.datashard} parityshard: ${o.parityshard}`,
+    `acknodelay: ${o.acknodelay}`,
+    `dscp: ${o.dscp}`,
+    `sockbuf: ${o.sockbuf}`,
+    `smuxbuf: ${o.smuxbuf}`,
+    `framesize: ${o.framesize}`,
+    `streambuf: ${o.streambuf}`,
+    `keepalive: ${o.keepalive}`,
+  ];
+}

@@ -1,0 +1,214 @@
+// Help, version, mistakes, settings lines, log lines, signals: what a user sees.
+
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import {
+  createLog,
+  EXIT_OK,
+  EXIT_USAGE,
+  formatTime,
+  helpText,
+  OPTIONS,
+  optionsOf,
+  parseCommandLine,
+  parseStreamAddress,
+  programVersion,
+  readSettings,
+  type Side,
+  settingLines,
+  stopOnSignals,
+} from '@kcptun/cli';
+import { describe, expect, test } from 'vitest';
+
+async function invoke(side: Side, argv: readonly string[]) {
+  const printed: string[] = [];
+  const complained: string[] = [];
+  const result = await readSettings(side, {
+    argv,
+    env: {},
+    print: (text) => printed.push(text),
+    complain: (text) => complained.push(text),
+  });
+  return { result, printed: printed.join(''), complained: complained.join('') };
+}
+
+describe('help', () => {
+  const CLIENT =
+    'localaddr remoteaddr key crypt mode QPP QPPCount conn autoexpire scavengettl mtu ratelimit sndwnd rcvwnd datashard parityshard dscp nocomp sockbuf smuxver smuxbuf framesize streambuf keepalive closewait snmplog snmpperiod log quiet tcp c pprof';
+  const SERVER =
+    'listen target key crypt QPP QPPCount mode mtu ratelimit sndwnd rcvwnd datashard parityshard dscp nocomp sockbuf smuxver smuxbuf framesize streambuf keepalive closewait snmplog snmpperiod pprof log quiet tcp c';
+
+  test.each<[Side, string]>([
+    ['client', CLIENT],
+    ['server', SERVER],
+  ])('%s: flags in the order of the Go program', async (side, order) => {
+    const text = await helpText(side);
+    const names = [...text.matchAll(/^ +(?:-[a-z], )?(--?[A-Za-z]+)/gm)].map((match) => match[1]?.replace(/^--?/, ''));
+    expect(names.join(' ')).toBe(`${order} help version`);
+    expect(
+      optionsOf(side)
+        .filter((option) => option.hidden !== true)
+        .map((option) => option.name)
+        .join(' '),
+    ).toBe(order);
+  });
+
+  test.each<Side>(['client', 'server'])('%s: the whole text', async (side) => {
+    await expect(await helpText(side)).toMatchFileSnapshot(`help-${side}.txt`);
+  });
+
+  test.each([['--help'], ['-h'], ['help']])('%s: on standard output, exit code 0', async (word) => {
+    const { result, printed, complained } = await invoke('client', [word]);
+    expect(result).toBe(EXIT_OK);
+    expect(printed).toBe(`${await helpText('client')}\n`);
+    expect(complained).toBe('');
+  });
+});
+
+test('version', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  expect(programVersion()).toBe(version);
+  expect(await invoke('server', ['-v'])).toEqual({ result: EXIT_OK, printed: `kcptun version ${version}\n`, complained: '' });
+});
+
+test('mistakes: a line each on standard error, exit code 2', async () => {
+  expect(await invoke('server', ['--mtu', '1', '--foo'])).toEqual({
+    result: EXIT_USAGE,
+    printed: '',
+    complained:
+      'kcptun-server: --foo: there is no such flag; see --help\n' +
+      'kcptun-server: --mtu 1: leaves no room for payload behind the headers; use 53 to 1500\n',
+  });
+});
+
+test('settings come back', async () => {
+  const { result } = await invoke('client', ['--conn', '2']);
+  expect(result).toMatchObject({ side: 'client', options: { conn: 2 } });
+});
+
+test('the list of what has no effect yet', () => {
+  expect(OPTIONS.filter((option) => !option.effective).map((option) => option.name)).toEqual(
+    'QPP QPPCount autoexpire scavengettl ratelimit dscp closewait snmplog snmpperiod log tcp pprof'.split(' '),
+  );
+});
+
+test('settings lines of the client', () => {
+  const commandLine = parseCommandLine('client', ['-ps', '2', '-nocomp', '-dscp', '46']);
+  if (commandLine.action !== 'run') throw new Error('not run');
+  expect(settingLines('client', commandLine.settings.options, '[::]:12948')).toEqual([
+    'smux version: 2',
+    'listening on: [::]:12948',
+    'encryption: aes',
+    'QPP: false',
+    'QPP Count: 61',
+    'nodelay parameters: 0 30 2 1',
+    'remote address: vps:29900',
+    'sndwnd: 128 rcvwnd: 512',
+    'compression: false',
+    'mtu: 1350',
+    'ratelimit: 0',
+    'datashard: 10 parityshard: 2',
+    'acknodelay: false',
+    'dscp: 46',
+    'sockbuf: 4194304',
+    'smuxbuf: 4194304',
+    'framesize: 8192',
+    'streambuf: 2097152',
+    'keepalive: 10',
+    'conn: 1',
+    'autoexpire: 0',
+    'scavengettl: 600',
+    'snmplog: ',
+    'snmpperiod: 60',
+    'quiet: false',
+    'tcp: false',
+    'pprof: false',
+  ]);
+});
+
+test('settings lines of the server', () => {
+  const commandLine = parseCommandLine('server', ['-key', 'hush']);
+  if (commandLine.action !== 'run') throw new Error('not run');
+  const lines = settingLines('server', commandLine.settings.options, ':29900');
+  expect(lines.map((line) => line.slice(0, line.indexOf(':'))).join(', ')).toBe(
+    'smux version, listening on, target, encryption, QPP, QPP Count, nodelay parameters, sndwnd, compression, mtu, ratelimit, datashard, ' +
+      'acknodelay, dscp, sockbuf, smuxbuf, framesize, streambuf, keepalive, snmplog, snmpperiod, pprof, quiet, tcp',
+  );
+  expect(lines.slice(0, 3)).toEqual(['smux version: 2', 'listening on: :29900', 'target: 127.0.0.1:12948']);
+  expect(lines.join()).not.toContain('hush');
+});
+
+test('log lines', () => {
+  const lines: string[] = [];
+  const log = createLog({ write: (line) => lines.push(line), now: () => new Date(2026, 0, 2, 3, 4, 5) });
+  log.debug('unseen');
+  log.info('version: 1');
+  log.warn('two\nlines');
+  log.error('three');
+  createLog({ write: (line) => lines.push(line), now: () => new Date(2026, 10, 21, 23, 59, 59), debug: true }).debug('seen');
+  expect(lines).toEqual([
+    '2026/01/02 03:04:05 version: 1\n',
+    '2026/01/02 03:04:05 WARNING: two lines\n',
+    '2026/01/02 03:04:05 three\n',
+    '2026/11/21 23:59:59 seen\n',
+  ]);
+  expect(formatTime(new Date(2000, 11, 31, 0, 0, 0))).toBe('2000/12/31 00:00:00');
+});
+
+test.each([
+  [':12948', { host: '', port: 12_948 }],
+  ['10.0.0.1:80', { host: '10.0.0.1', port: 80 }],
+  ['[fe80::1%eth0]:80', { host: 'fe80::1%eth0', port: 80 }],
+  ['name:0', { host: 'name', port: 0 }],
+  ['/run/a:b.sock', { path: '/run/a:b.sock' }],
+  ['./s:80x', { path: './s:80x' }],
+  ['kcptun.sock', { path: 'kcptun.sock' }],
+])('address %s', (text, address) => {
+  expect(parseStreamAddress(text)).toEqual({ address });
+});
+
+describe('signals', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ])('%s stops and leaves with %i', async (signal, code) => {
+    const source = new EventEmitter();
+    const steps: string[] = [];
+    const left = new Promise<number>((resolve) => {
+      stopOnSignals({ stop: () => void steps.push('stop'), exit: resolve }, source);
+    });
+    source.emit(signal);
+    expect(await left).toBe(code);
+    expect(steps).toEqual(['stop']);
+  });
+
+  test('a stop that fails leaves too', async () => {
+    const source = new EventEmitter();
+    const left = new Promise<number>((resolve) => {
+      stopOnSignals({ stop: () => Promise.reject(new Error('stuck')), exit: resolve }, source);
+    });
+    source.emit('SIGTERM');
+    expect(await left).toBe(143);
+  });
+
+  test('a second signal does not wait, and leaving happens once', async () => {
+    const source = new EventEmitter();
+    const codes: number[] = [];
+    let finish = (): void => {};
+    const stopped = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const off = stopOnSignals({ stop: () => stopped, exit: (code) => codes.push(code) }, source);
+    source.emit('SIGTERM');
+    expect(codes).toEqual([]);
+    source.emit('SIGINT');
+    expect(codes).toEqual([130]);
+    finish();
+    await stopped;
+    await Promise.resolve();
+    off();
+    source.emit('SIGINT');
+    expect(codes).toEqual([130]);
+    expect(source.eventNames()).toEqual([]);
+  });
+});
