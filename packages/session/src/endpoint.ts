@@ -8,10 +8,10 @@
 // `now` (ms) never goes back. Output leaves through the `transmit` function given at creation, a sealed batch at a time and synchronously:
 // a poll method would have to suspend Kcp.flush in the middle of a window or keep megabytes of sealed packets.
 
-import { Deadlines, DROPPED, type KernelMemory, type PacketBatch, type RandomSource, readU16, readU32, Ring } from '@kcptun/common';
+import { Deadlines, DROPPED, type KernelMemory, type PacketBatch, type RandomSource, Ring, readU16, readU32 } from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecoder } from '@kcptun/fec';
-import { CMD_PUSH, CMD_WINS, OVERHEAD } from '@kcptun/kcp-core';
+import { CMD_PUSH, CMD_WINS, OVERHEAD, SegmentPool } from '@kcptun/kcp-core';
 import { Counters } from './counters.ts';
 import { SessionError } from './errors.ts';
 import { fecEnabled, kcpMtu, type SessionParameters } from './parameters.ts';
@@ -48,6 +48,7 @@ export interface EndpointContext {
   readonly transmitter: Transmitter;
   readonly counters: Counters;
   readonly memoryOption: { memory?: KernelMemory };
+  readonly segments: SegmentPool;
   createDecoder(): FecDecoder;
   touch(session: Session): void;
   closeSession(session: Session, error: SessionError | undefined): void;
@@ -67,6 +68,7 @@ export class Endpoint implements EndpointContext {
   readonly parameters: SessionParameters;
   /** @internal */ readonly transmitter: Transmitter;
   readonly counters: Counters;
+  /** @internal Payload memory of all sessions. */ readonly segments: SegmentPool = new SegmentPool();
   /** @internal */ readonly memoryOption: { memory?: KernelMemory };
   readonly #role: 'client' | 'server';
   readonly #random: RandomSource;
@@ -174,7 +176,7 @@ export class Endpoint implements EndpointContext {
     return undefined;
   }
 
-  /** The next session that has room again after `room()` had said 0. */
+  /** The next session that has room again after `room()` had said 0, or is drained after `awaitDrained()`. */
   pollWritable(): Session | undefined {
     for (let session = this.#writable.shift(); session !== undefined; session = this.#writable.shift()) {
       if (!session.closed) return session;
@@ -287,10 +289,12 @@ export class Endpoint implements EndpointContext {
       session.readableQueued = true;
       this.#readable.push(session);
     }
-    if (session.wantsRoom) {
-      session.wantsRoom = false;
-      if (session.room() > 0) this.#writable.push(session);
-    }
+    const drained = session.wantsDrained && session.drained;
+    if (drained) session.wantsDrained = false;
+    const roomy = session.wantsRoom;
+    session.wantsRoom = false;
+    // room() sets wantsRoom again when there is none yet.
+    if ((roomy && session.room() > 0) || drained) this.#writable.push(session);
   }
 
   #noteUnmatched(path: number): void {

@@ -4,7 +4,7 @@
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
 import { type ByteSink, type HasDeadline, readU16 } from '@kcptun/common';
-import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecoder, FecEncoder } from '@kcptun/fec';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder } from '@kcptun/fec';
 import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
 import type { EndpointContext } from './endpoint.ts';
@@ -58,6 +58,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** @internal */ readonly sink: SessionSink;
   /** @internal The owner was told that there is no room. */
   wantsRoom = false;
+  /** @internal The owner waits until everything is acknowledged. */
+  wantsDrained = false;
   /** @internal New bytes were written since the last flush. */
   dirty = false;
 
@@ -92,6 +94,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       rcvWnd: p.rcvWnd,
       mtu: kcpMtu(p, context.crypt.headerSize + context.crypt.tagSize),
       stream: true,
+      pool: context.segments,
     });
     this.kcp.deferFlush = true;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
@@ -107,6 +110,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** Whether everything written was acknowledged. */
   get drained(): boolean {
     return this.kcp.waitSnd === 0;
+  }
+
+  /** Asks to be named in `pollWritable` once everything written is acknowledged. */
+  awaitDrained(): void {
+    this.wantsDrained = true;
   }
 
   /**
@@ -137,6 +145,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
 
   /** Whether there are bytes to read; then `readBytes`, `readOffset` and `readLength` describe the first piece. */
   peek(): boolean {
+    if (this.closed) return false;
     if (this.#unread) return true;
     const kcp = this.kcp;
     while (kcp.peekSegment()) {
@@ -196,9 +205,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     snapshot.EarlyRetransSegs += stats.earlyRetransSegs;
     snapshot.LostSegs += stats.lostSegs;
     snapshot.RepeatSegs += stats.repeatSegs;
-    snapshot.RingBufferSndQueue += this.kcp.sndQueueLength;
-    snapshot.RingBufferRcvQueue += this.kcp.rcvQueueLength;
-    snapshot.RingBufferSndBuffer += this.kcp.sndBufLength;
+    snapshot.RingBufferSndQueue += this.kcp.waitSnd - this.kcp.inflight;
+    snapshot.RingBufferRcvQueue += this.kcp.readable;
+    snapshot.RingBufferSndBuffer += this.kcp.inflight;
     const fec = this.#decoder?.stats;
     if (fec === undefined) return;
     snapshot.FECFullShards += fec.fullShards;
@@ -226,7 +235,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** @internal Once per turn, before the flush: raises or lowers the in-flight limit by what was acknowledged. */
   updateInflight(now: number): void {
     const kcp = this.kcp;
-    const acked = kcp.stats.ackedSegs;
+    const acked = kcp.delivered;
     const retrans = kcp.stats.retransSegs;
     if (acked === this.#ackedBefore && retrans === this.#retransBefore) return;
     this.#inflight.handleAcks(now, acked - this.#ackedBefore, retrans - this.#retransBefore, kcp.srtt);
@@ -239,21 +248,21 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   release(): void {
     this.#decoder?.close();
     this.#encoder?.close();
+    this.kcp.release();
   }
 
   #handleFec(bytes: Uint8Array, offset: number, length: number, type: number, now: number): void {
     this.#decoder ??= this.#context.createDecoder();
     if (type === FEC_TYPE_DATA) this.#input(bytes, offset + FEC_HEADER_SIZE, length - FEC_HEADER_SIZE, now, true);
     const decoder = this.#decoder;
-    const rebuilt = decoder.decode(bytes, offset, length, now);
+    const rebuilt = decoder.decode(bytes, offset, length);
     for (let index = 0; index < rebuilt; index++) {
       this.#input(decoder.recoveredBytes, decoder.recoveredOffset(index), decoder.recoveredLength(index), now, false);
     }
   }
 
   #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): void {
-    const result =
-      length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
+    const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
     if (result < 0) this.#context.counters.totals.KCPInErrors += 1;
     else this.lastReceived = now;
   }

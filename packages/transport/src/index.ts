@@ -1,2 +1,21 @@
 /** KCP over UDP for Node: dialer, listener, the Host interface and KcpConnection as a Duplex. */
-export {};
+export { formatAddress, type PortRangeAddress, parsePortRange } from './address.ts';
+export { TransportError, type TransportErrorCode } from './errors.ts';
+export type {
+  BufferSizes,
+  ByteConnection,
+  ByteEvents,
+  ByteListener,
+  DatagramEvents,
+  DatagramOptions,
+  DatagramSocket,
+  Host,
+  HostTimer,
+  SocketAddress,
+  StreamAddress,
+} from './host.ts';
+export { type DialOptions, dialKcp, type KcpListener, type KcpOptions, type ListenOptions, listenKcp } from './kcp.ts';
+export { DEFAULT_DEAD_PEER_TIMEOUT, DEFAULT_IDLE_TIMEOUT, KcpConnection, type KcpConnectionOptions } from './kcp-connection.ts';
+export { createNodeHost, type NodeHostOptions } from './node/host.ts';
+export { Scheduler, type Task } from './scheduler.ts';
+export { type SessionOwner, UdpEndpoint, type UdpEndpointEvents, type UdpEndpointOptions } from './udp-endpoint.ts';

@@ -3,12 +3,9 @@
 import { Deadlines, type HasDeadline } from '@kcptun/common';
 import type { Host, HostTimer } from './host.ts';
 
-/** Timers finer than this make no sense on an event loop: what is due within it is done at once. */
-const SLACK_MS = 0.5;
-
 /** Something that wants to be called at a time. */
 export interface Task extends HasDeadline {
-  /** The deadline has come; the task has none now and may set another. */
+  /** The deadline has come; the task has none now and may set another. It may have been withdrawn just before, by a task that was due too. */
   onDue(now: number): void;
 }
 
@@ -59,9 +56,12 @@ export class Scheduler {
     this.#timer = undefined;
     this.#armedFor = Number.POSITIVE_INFINITY;
     const now = this.#host.now();
+    // All that is due first, so that a task which asks for the same time again waits for the next timer.
+    const due: Task[] = [];
+    for (let task = this.#tasks.pollDue(now); task !== undefined; task = this.#tasks.pollDue(now)) due.push(task);
     this.#running = true;
     try {
-      for (let task = this.#tasks.pollDue(now + SLACK_MS); task !== undefined; task = this.#tasks.pollDue(now + SLACK_MS)) task.onDue(now);
+      for (const task of due) task.onDue(now);
     } finally {
       this.#running = false;
       this.#arm();

@@ -3,6 +3,7 @@
 
 import type { PacketBatch } from '@kcptun/common';
 import { Endpoint, type EndpointOptions, type Session, type SessionError } from '@kcptun/session';
+import { formatAddress } from './address.ts';
 import type { DatagramOptions, DatagramSocket, Host, SocketAddress } from './host.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 
@@ -87,6 +88,12 @@ export class UdpEndpoint implements Task {
     return this.#closed;
   }
 
+  /** Text for logs about a path: `1.2.3.4:29900`. */
+  remoteLabel(path: number): string {
+    const remote = this.#socket?.remote(path);
+    return remote === undefined ? 'unknown' : formatAddress(remote.address, remote.port);
+  }
+
   /** Opens a session to path 0: the remote of a client's socket. */
   openSession(owner: SessionOwner): Session {
     const session = this.endpoint.open(0, this.#host.now());
@@ -118,6 +125,7 @@ export class UdpEndpoint implements Task {
 
   /** @internal */
   onDue(now: number): void {
+    if (this.#closed) return;
     this.#inTurn = true;
     this.endpoint.handleTimeout(now);
     this.#endTurn(now);

@@ -1,2 +1,7 @@
 /** TunnelClient and TunnelServer: TCP and unix sockets carried over KCP, wire-compatible with kcptun. */
-export {};
+export { TunnelClient } from './client.ts';
+export { TunnelError, type TunnelErrorCode } from './errors.ts';
+export type { Link } from './link.ts';
+export type { TunnelClientOptions, TunnelOptions, TunnelServerOptions } from './options.ts';
+export type { TunnelEvents } from './pipe-set.ts';
+export { TunnelServer } from './server.ts';

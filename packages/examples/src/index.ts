@@ -1,2 +1,0 @@
-/** Runnable examples and the demo. */
-export {};

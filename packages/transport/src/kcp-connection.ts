@@ -1,0 +1,194 @@
+// One KCP session as a Node Duplex: a face on top of the data path for applications that want a stream. KCP has no FIN: `end()`
+// resolves when everything is acknowledged and then closes this end; the peer is not told and ends by its idle timeout. Half-close exists on smux
+// streams only.
+
+import { channel } from 'node:diagnostics_channel';
+import { Duplex } from 'node:stream';
+import { type Session, SessionError, type SessionStats } from '@kcptun/session';
+import type { SocketAddress } from './host.ts';
+import type { Scheduler, Task } from './scheduler.ts';
+import type { SessionOwner, UdpEndpoint } from './udp-endpoint.ts';
+
+/** A connection that hears nothing for this long ends with KCPTUN_ERR_SESSION_IDLE, in ms. */
+export const DEFAULT_IDLE_TIMEOUT = 60_000;
+/** A connection whose data stays unacknowledged for this long ends with KCPTUN_ERR_SESSION_DEAD_PEER, in ms. */
+export const DEFAULT_DEAD_PEER_TIMEOUT = 30_000;
+
+const opened = channel('kcptun:session:open');
+const closed = channel('kcptun:session:close');
+
+/** Options of a connection. */
+export interface KcpConnectionOptions {
+  /** Ends the connection when nothing arrives for this long, in ms; 0: never. Default 60000. */
+  readonly idleTimeout?: number;
+  /** Ends the connection when the peer answers nothing for this long while data waits for acknowledgement, in ms; 0: never. Default 30000. */
+  readonly deadPeerTimeout?: number;
+  /** Destroys the connection when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** A KCP session as a Duplex. Made by `dialKcp` and `listenKcp`. */
+export class KcpConnection extends Duplex implements SessionOwner, Task {
+  /** @internal */ deadline = 0;
+  /** @internal */ deadlineIndex = -1;
+  readonly #udp: UdpEndpoint;
+  readonly #session: Session;
+  readonly #scheduler: Scheduler;
+  readonly #now: () => number;
+  readonly #idleTimeout: number;
+  readonly #deadPeerTimeout: number;
+  readonly #onGone: () => void;
+  #pending: { bytes: Uint8Array; done: number; callback: (error?: Error | null) => void } | undefined;
+  #finish: ((error?: Error | null) => void) | undefined;
+  #reading = false;
+  #waitingSince = 0;
+
+  /** @internal */
+  constructor(
+    udp: UdpEndpoint,
+    session: Session | undefined,
+    scheduler: Scheduler,
+    now: () => number,
+    options: KcpConnectionOptions,
+    onGone: () => void,
+  ) {
+    super({ allowHalfOpen: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+    this.#udp = udp;
+    this.#scheduler = scheduler;
+    this.#now = now;
+    this.#idleTimeout = options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
+    this.#deadPeerTimeout = options.deadPeerTimeout ?? DEFAULT_DEAD_PEER_TIMEOUT;
+    this.#onGone = onGone;
+    this.#session = session ?? udp.openSession(this);
+    udp.attach(this.#session, this);
+    this.#waitingSince = now();
+    opened.publish({ session: this.#session, remote: this.remote });
+    this.#arm();
+  }
+
+  /** Conversation id. */
+  get conv(): number {
+    return this.#session.conv;
+  }
+
+  /** The peer's address. */
+  get remote(): SocketAddress | undefined {
+    return this.#udp.socket.remote(this.#session.path);
+  }
+
+  /** Round-trip time, retransmissions and other figures of the moment. */
+  stats(): SessionStats {
+    return this.#session.stats();
+  }
+
+  onReadable(): void {
+    if (this.#reading) this.#push();
+  }
+
+  onWritable(): void {
+    this.#writeOn();
+    if (this.#finish === undefined || !this.#session.drained) return;
+    const finish = this.#finish;
+    this.#finish = undefined;
+    finish();
+  }
+
+  onClosed(error: SessionError | undefined): void {
+    this.#scheduler.set(this, undefined);
+    closed.publish({ session: this.#session, error });
+    this.#onGone();
+    if (!this.destroyed) this.destroy(error);
+  }
+
+  /** @internal */
+  onDue(now: number): void {
+    if (this.destroyed) return;
+    const session = this.#session;
+    if (session.drained) this.#waitingSince = now;
+    const heard = Math.max(session.lastReceived, this.#waitingSince);
+    if (this.#deadPeerTimeout > 0 && !session.drained && now - heard >= this.#deadPeerTimeout) {
+      this.#fail('KCPTUN_ERR_SESSION_DEAD_PEER', `the peer acknowledged nothing for ${this.#deadPeerTimeout} ms`);
+    } else if (this.#idleTimeout > 0 && now - session.lastReceived >= this.#idleTimeout) {
+      this.#fail('KCPTUN_ERR_SESSION_IDLE', `the peer sent nothing for ${this.#idleTimeout} ms`);
+    } else {
+      this.#arm();
+    }
+  }
+
+  override _read(): void {
+    this.#reading = true;
+    this.#push();
+    this.#udp.flush();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (this.#session.drained) this.#waitingSince = this.#now();
+    this.#pending = { bytes: chunk, done: 0, callback };
+    this.#writeOn();
+    this.#udp.flush();
+    this.#arm();
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#finish = (error) => {
+      callback(error);
+      // The wire has no FIN: once everything is acknowledged this end closes, and readers here are told so.
+      if (error == null) this.push(null);
+      if (error == null && !this.#reading) this.destroy();
+    };
+    this.#session.awaitDrained();
+    this.onWritable();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#scheduler.set(this, undefined);
+    const finish = this.#finish;
+    this.#finish = undefined;
+    this.#pending = undefined;
+    finish?.(error);
+    if (!this.#session.closed) {
+      this.#session.close();
+      this.#udp.flush();
+    }
+    callback(error);
+  }
+
+  #push(): void {
+    const session = this.#session;
+    while (this.#reading && session.peek()) {
+      const length = session.readLength;
+      const copy = session.readBytes.slice(session.readOffset, session.readOffset + length);
+      session.consume(length);
+      if (!this.push(copy)) this.#reading = false;
+    }
+  }
+
+  #writeOn(): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    while (pending.done < pending.bytes.length) {
+      const room = this.#session.room();
+      if (room === 0) return;
+      const part = Math.min(room, pending.bytes.length - pending.done);
+      this.#session.write(pending.bytes, pending.done, part);
+      pending.done += part;
+    }
+    this.#pending = undefined;
+    pending.callback();
+  }
+
+  #fail(code: 'KCPTUN_ERR_SESSION_DEAD_PEER' | 'KCPTUN_ERR_SESSION_IDLE', message: string): void {
+    this.#session.close(new SessionError(code, message));
+    this.#udp.flush();
+  }
+
+  /** Looks at the clock four times per timeout. */
+  #arm(): void {
+    if (this.destroyed) return;
+    const now = this.#now();
+    let next = Number.POSITIVE_INFINITY;
+    if (this.#deadPeerTimeout > 0 && !this.#session.drained) next = Math.min(next, now + this.#deadPeerTimeout / 4);
+    if (this.#idleTimeout > 0) next = Math.min(next, now + this.#idleTimeout / 4);
+    this.#scheduler.set(this, next === Number.POSITIVE_INFINITY ? undefined : next);
+  }
+}

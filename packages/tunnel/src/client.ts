@@ -1,0 +1,137 @@
+// The client: accepts application connections and carries each in a stream of one of its KCP sessions (PROTOCOL tunnel §7).
+
+import { EventEmitter } from 'node:events';
+import { ChunkPool } from '@kcptun/common';
+import { deriveKey, type PacketCrypt } from '@kcptun/crypt';
+import { Counters, type SnmpSnapshot } from '@kcptun/session';
+import { type ByteConnection, type ByteListener, createNodeHost, type Host, Scheduler } from '@kcptun/transport';
+import { openCodec } from './codec.ts';
+import { Dialer } from './dialer.ts';
+import { TunnelError } from './errors.ts';
+import type { Link } from './link.ts';
+import { parseTunnelOptions, type ResolvedTunnelOptions, type TunnelClientOptions } from './options.ts';
+import { PipeSet, type TunnelEvents } from './pipe-set.ts';
+
+/** A running client. Emits the events of {@link TunnelEvents}. */
+export class TunnelClient extends EventEmitter<TunnelEvents> {
+  readonly counters: Counters = new Counters();
+  readonly #options: TunnelClientOptions;
+  readonly #resolved: ResolvedTunnelOptions;
+  readonly #host: Host;
+  readonly #pipes: PipeSet;
+  readonly #pool: ChunkPool = new ChunkPool();
+  #crypt: PacketCrypt | undefined;
+  #slots: Dialer[] = [];
+  #next = 0;
+  #listener: ByteListener | undefined;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+
+  /** @throws {TunnelError} KCPTUN_ERR_TUNNEL_CONFIG naming the option */
+  constructor(options: TunnelClientOptions) {
+    super();
+    this.#options = options;
+    this.#resolved = parseTunnelOptions(options);
+    this.#host = options.host ?? createNodeHost();
+    this.#pipes = new PipeSet(this, this.#resolved);
+    const connections = options.connections ?? 1;
+    if (!Number.isInteger(connections) || connections < 1 || connections > 65_535) {
+      throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `connections must be between 1 and 65535, got ${connections}`);
+    }
+  }
+
+  /** Where applications can connect, once started: `127.0.0.1:12948`. */
+  get address(): string {
+    return this.#listener?.label ?? '';
+  }
+
+  /** The TCP port applications can connect to, once started; 0 for a unix socket. */
+  get port(): number {
+    return this.#listener?.port ?? 0;
+  }
+
+  /**
+   * Starts to listen. Sessions are made when the first connections come.
+   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address can not be had; KCPTUN_ERR_TUNNEL_STATE when started before
+   */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new TunnelError('KCPTUN_ERR_TUNNEL_STATE', 'a tunnel can be started once');
+    this.#state = 'running';
+    const options = this.#resolved;
+    const scheduler = new Scheduler(this.#host);
+    const crypt = this.#host.createCrypt(options.crypt, deriveKey(options.key));
+    this.#crypt = crypt;
+    const shared = {
+      host: this.#host,
+      scheduler,
+      crypt,
+      options,
+      remote: this.#options.remote,
+      pool: this.#pool,
+      codec: openCodec(options.compression),
+      counters: this.counters,
+      events: this as TunnelClient,
+    };
+    for (let slot = 0; slot < (this.#options.connections ?? 1); slot++) this.#slots.push(new Dialer(shared));
+    await new Promise<void>((resolve, reject) => {
+      this.#host.listen(
+        this.#options.listen,
+        (connection) => this.#accept(connection),
+        (error, listener) => {
+          this.#listener = listener;
+          if (error === undefined) resolve();
+          else reject(new TunnelError('KCPTUN_ERR_TUNNEL_LISTEN', error.message, { cause: error }));
+        },
+        (error) => options.logger.error(`accept: ${error.message}`),
+      );
+    }).catch((error: unknown) => {
+      this.stop();
+      throw error;
+    });
+  }
+
+  /** Ends everything at once: open connections are reset. Idempotent. */
+  stop(): void {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
+    this.#listener?.close();
+    this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
+    for (const slot of this.#slots) slot.close();
+    this.#crypt?.close();
+    this.emit('stopped');
+  }
+
+  /**
+   * Accepts nothing new, waits until all streams have ended or `timeout` ms have passed, then stops.
+   * @returns whether all streams ended by themselves
+   */
+  async drain(timeout: number): Promise<boolean> {
+    this.#listener?.close();
+    const drained = await this.#pipes.whenEmpty(this.#host, timeout);
+    this.stop();
+    return drained;
+  }
+
+  /** Upstream's counters at this moment, and the open streams. */
+  stats(): { readonly snmp: SnmpSnapshot; readonly streams: number; readonly links: readonly Link[] } {
+    return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: this.#slots.flatMap((slot) => slot.links) };
+  }
+
+  #accept(connection: ByteConnection): void {
+    const slot = this.#slots[this.#next % this.#slots.length] as Dialer;
+    this.#next = (this.#next + 1) & 0xffff;
+    slot.acquire((error, link) => {
+      if (link === undefined || this.#state !== 'running') {
+        if (error !== undefined) this.#resolved.logger.error(`${connection.remoteLabel}: ${error.message}`);
+        connection.destroy(true);
+        return;
+      }
+      try {
+        this.#pipes.join(link, link.openStream(), connection, true);
+      } catch (cause) {
+        this.#resolved.logger.error((cause as Error).message);
+        connection.destroy(true);
+        link.close(cause as Error);
+      }
+    });
+  }
+}

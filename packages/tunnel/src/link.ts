@@ -1,0 +1,197 @@
+// One KCP session with what runs on top of it:   smux session == [snappy] == KCP session
+//
+// Bytes are pulled, never queued twice: smux writes frames only while the session has room, and the session is read only while smux
+// wants input, so a full buffer at either end closes KCP's window and with it the peer's sender.
+
+import type { ChunkPool } from '@kcptun/common';
+import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
+import type { Session } from '@kcptun/session';
+import { type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
+import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
+import { explainFailure, OPENING_LENGTH } from './diagnosis.ts';
+import type { Pipe } from './pipe.ts';
+
+/** What a link tells its owner. */
+export interface LinkEvents {
+  /** The peer opened a stream. */
+  onStream(stream: SmuxStream): void;
+  /** The link has ended, its streams with it; the last call. */
+  onClosed(error: Error | undefined): void;
+  /** Data was sent, but the peer has not been heard of since the link was made. Called once. */
+  onSilence?(): void;
+}
+
+/** What a link is made of. */
+export interface LinkOptions {
+  readonly host: Host;
+  readonly scheduler: Scheduler;
+  readonly udp: UdpEndpoint;
+  readonly client: boolean;
+  readonly smux: Readonly<SmuxConfig>;
+  /** The block codec when the stream is compressed. */
+  readonly codec: BlockCodec | undefined;
+  readonly pool: ChunkPool;
+  readonly events: LinkEvents;
+}
+
+/** A session that carries streams. */
+export class Link implements SessionOwner, Task {
+  /** @internal */ deadline = 0;
+  /** @internal */ deadlineIndex = -1;
+  readonly session: Session;
+  readonly smux: SmuxSession;
+  readonly pool: ChunkPool;
+  /** `1.2.3.4:29900`, for logs. */
+  readonly remoteLabel: string;
+  readonly #options: LinkOptions;
+  readonly #encoder: SnappyEncoder | undefined;
+  readonly #decoder: SnappyDecoder | undefined;
+  /** The first bytes that came: they tell a mismatch of settings by name. */
+  readonly #opening: Uint8Array = new Uint8Array(OPENING_LENGTH);
+  #openingLength = 0;
+  #silenceReported = false;
+  #heard = false;
+  #closed = false;
+
+  /** @param session - the session that a peer opened; without one, the link opens a session to path 0 */
+  constructor(options: LinkOptions, session?: Session) {
+    const now = options.host.now();
+    this.#options = options;
+    this.pool = options.pool;
+    this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
+    this.#decoder = options.codec === undefined ? undefined : new SnappyDecoder({ codec: options.codec });
+    this.smux = new SmuxSession({ client: options.client, config: options.smux, pool: options.pool, now });
+    this.session = session ?? options.udp.openSession(this);
+    options.udp.attach(this.session, this);
+    this.remoteLabel = options.udp.remoteLabel(this.session.path);
+    options.scheduler.set(this, this.smux.nextTimeout());
+  }
+
+  /** Whether the link has ended. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Opens a stream to the peer.
+   * @throws {SmuxError} when no ids are left
+   */
+  openStream(): SmuxStream {
+    return this.smux.openStream(this.#options.host.now());
+  }
+
+  /** Moves what can move, after something was written, taken or closed: frames out, and input that had to wait. */
+  kick(): void {
+    if (this.#closed) return;
+    if (this.smux.wantsInput && this.session.peek()) this.#read();
+    this.#transmit();
+    this.#options.udp.flush();
+  }
+
+  /** Ends all streams, says so to the peer as well as the wire can (FIN), and closes the session. Idempotent. */
+  close(error?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.scheduler.set(this, undefined);
+    this.smux.close(error === undefined ? undefined : new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error }));
+    this.#pollStreams();
+    this.session.close();
+    this.#options.udp.flush();
+    this.#options.events.onClosed(error);
+  }
+
+  onReadable(): void {
+    this.#heard = true;
+    this.#read();
+    this.#transmit();
+  }
+
+  onWritable(): void {
+    this.#transmit();
+  }
+
+  onClosed(error: Error | undefined): void {
+    this.close(error);
+  }
+
+  /** @internal */
+  onDue(now: number): void {
+    if (this.#closed) return;
+    this.smux.handleTimeout(now);
+    if (this.smux.closed) {
+      this.close(this.smux.error);
+      return;
+    }
+    if (!this.#heard && !this.#silenceReported) {
+      this.#silenceReported = true;
+      this.#options.events.onSilence?.();
+    }
+    this.#options.scheduler.set(this, this.smux.nextTimeout());
+    this.kick();
+  }
+
+  #transmit(): void {
+    const session = this.session;
+    const encoder = this.#encoder;
+    if (encoder === undefined) this.smux.pollTransmit(session);
+    else this.smux.pollTransmit(this.#compressingSink);
+    this.#pollWritable();
+  }
+
+  readonly #compressingSink = {
+    room: (): number => this.session.room(),
+    write: (bytes: Uint8Array, offset: number, length: number): void =>
+      this.#encoder?.write(this.session, bytes.subarray(offset, offset + length), length, undefined, 0, 0),
+    frame: (head: Uint8Array, headLength: number, payload: Uint8Array, offset: number, length: number): void =>
+      this.#encoder?.write(this.session, head, headLength, payload, offset, length),
+  };
+
+  #read(): void {
+    const { session, smux } = this;
+    const decoder = this.#decoder;
+    const now = this.#options.host.now();
+    while (smux.wantsInput && !this.#closed) {
+      if (decoder !== undefined && decoder.outputLength > 0) {
+        decoder.consumed(smux.handleData(decoder.outputBytes, decoder.outputOffset, decoder.outputLength, now));
+      } else if (!session.peek()) {
+        break;
+      } else {
+        if (this.#openingLength < OPENING_LENGTH) this.#noteOpening();
+        session.consume(
+          decoder === undefined
+            ? smux.handleData(session.readBytes, session.readOffset, session.readLength, now)
+            : decoder.handleData(session.readBytes, session.readOffset, session.readLength),
+        );
+      }
+      const error = smux.error ?? decoder?.error;
+      if (error !== undefined) {
+        this.close(
+          explainFailure(error, this.#opening.subarray(0, this.#openingLength), this.#options.smux.version, decoder !== undefined),
+        );
+        return;
+      }
+    }
+    this.#pollStreams();
+  }
+
+  #noteOpening(): void {
+    const { session } = this;
+    const part = Math.min(OPENING_LENGTH - this.#openingLength, session.readLength);
+    this.#opening.set(session.readBytes.subarray(session.readOffset, session.readOffset + part), this.#openingLength);
+    this.#openingLength += part;
+  }
+
+  #pollStreams(): void {
+    const { smux } = this;
+    for (let stream = smux.pollAccept(); stream !== undefined; stream = smux.pollAccept()) this.#options.events.onStream(stream);
+    for (let stream = smux.pollReadable(); stream !== undefined; stream = smux.pollReadable())
+      (stream.owner as Pipe | undefined)?.onStreamReadable();
+    this.#pollWritable();
+  }
+
+  #pollWritable(): void {
+    const { smux } = this;
+    for (let stream = smux.pollWritable(); stream !== undefined; stream = smux.pollWritable())
+      (stream.owner as Pipe | undefined)?.onStreamWritable();
+  }
+}

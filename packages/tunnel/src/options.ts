@@ -1,0 +1,87 @@
+// What a tunnel is made with: checked and filled in once, so that nothing below checks or defaults again.
+
+import { checkInteger, type Logger, SILENT_LOGGER } from '@kcptun/common';
+import { CRYPT_METHODS, type CryptMethod } from '@kcptun/crypt';
+import { parseSessionParameters, type SessionParameters } from '@kcptun/session';
+import { parseSmuxConfig, type SmuxConfig } from '@kcptun/smux';
+import type { Host, PortRangeAddress, StreamAddress } from '@kcptun/transport';
+import { TunnelError } from './errors.ts';
+
+/** Options that client and server share. Must be equal at both ends: key, crypt, compression, smux.version. */
+export interface TunnelOptions {
+  /** Shared secret, any text (upstream: `--key`). */
+  readonly key: string;
+  /** Packet encryption, default `aes` (upstream: `--crypt`). */
+  readonly crypt?: CryptMethod;
+  /** Snappy compression of the stream, default on (upstream: on unless `--nocomp`). */
+  readonly compression?: boolean;
+  /** KCP and FEC: windows, mode, mtu, shards. May differ between the ends. */
+  readonly session?: Partial<SessionParameters>;
+  /** Stream multiplexing; times in ms. */
+  readonly smux?: Partial<SmuxConfig>;
+  /** Wanted size of the kernel's socket buffers in bytes, default 4194304 (upstream: `--sockbuf`). */
+  readonly socketBuffer?: number;
+  /** Leaves out the log lines per stream (upstream: `--quiet`). */
+  readonly quiet?: boolean;
+  /** Where log lines go; by default nowhere. */
+  readonly logger?: Logger;
+  /** The world to live in; by default this process. */
+  readonly host?: Host;
+}
+
+/** Options of a client. */
+export interface TunnelClientOptions extends TunnelOptions {
+  /** Where applications connect to (upstream: `--localaddr`). */
+  readonly listen: StreamAddress;
+  /** Where the server is; each new session takes a random port of the range (upstream: `--remoteaddr`). */
+  readonly remote: PortRangeAddress;
+  /** Number of KCP sessions that streams are spread over, 1 to 65535, default 1 (upstream: `--conn`). */
+  readonly connections?: number;
+}
+
+/** Options of a server. */
+export interface TunnelServerOptions extends TunnelOptions {
+  /** UDP address and ports to listen on (upstream: `--listen`). */
+  readonly listen: PortRangeAddress;
+  /** Where streams are connected to (upstream: `--target`). */
+  readonly target: StreamAddress;
+  /** Most KCP sessions per port, default 16384. */
+  readonly maxSessions?: number;
+}
+
+/** Shared options after checking, with all defaults. */
+export interface ResolvedTunnelOptions {
+  readonly key: string;
+  readonly crypt: CryptMethod;
+  readonly compression: boolean;
+  readonly session: Readonly<SessionParameters>;
+  readonly smux: Readonly<SmuxConfig>;
+  readonly socketBuffer: number;
+  readonly quiet: boolean;
+  readonly logger: Logger;
+}
+
+/**
+ * Checks what client and server share and fills in defaults.
+ * @throws {TunnelError} KCPTUN_ERR_TUNNEL_CONFIG naming the option
+ */
+export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOptions {
+  const crypt = options.crypt ?? 'aes';
+  if (!CRYPT_METHODS.includes(crypt)) {
+    throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `crypt must be one of ${CRYPT_METHODS.join(', ')}, got ${String(crypt)}`);
+  }
+  try {
+    return {
+      key: options.key,
+      crypt,
+      compression: options.compression ?? true,
+      session: parseSessionParameters(options.session),
+      smux: parseSmuxConfig(options.smux ?? {}),
+      socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
+      quiet: options.quiet ?? false,
+      logger: options.logger ?? SILENT_LOGGER,
+    };
+  } catch (cause) {
+    throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,87 @@
+// All pipes of a tunnel: joins, counts, logs and publishes them; waits for their end; ends them.
+
+import { channel } from 'node:diagnostics_channel';
+import type { EventEmitter } from 'node:events';
+import type { SmuxStream } from '@kcptun/smux';
+import type { ByteConnection, Host } from '@kcptun/transport';
+import type { Link } from './link.ts';
+import type { ResolvedTunnelOptions } from './options.ts';
+import { Pipe } from './pipe.ts';
+
+/** Events of TunnelClient and TunnelServer. */
+export interface TunnelEvents {
+  /** A KCP session carries streams from now on. */
+  session: [link: Link];
+  /** A KCP session has ended. */
+  sessionClosed: [link: Link, error: Error | undefined];
+  /** A stream was joined with a connection. */
+  stream: [stream: SmuxStream];
+  /** A stream has ended; with an error when that was not orderly. */
+  streamClosed: [stream: SmuxStream, error: Error | undefined];
+  /** Nothing is left. */
+  stopped: [];
+}
+
+const opened = channel('kcptun:stream:open');
+const closed = channel('kcptun:stream:close');
+
+/** The streams of one tunnel. */
+export class PipeSet {
+  readonly #pipes: Set<Pipe> = new Set();
+  readonly #emitter: EventEmitter<TunnelEvents>;
+  readonly #options: ResolvedTunnelOptions;
+  readonly #waiters: Set<() => void> = new Set();
+
+  constructor(emitter: EventEmitter<TunnelEvents>, options: ResolvedTunnelOptions) {
+    this.#emitter = emitter;
+    this.#options = options;
+  }
+
+  /** Number of streams that are joined. */
+  get size(): number {
+    return this.#pipes.size;
+  }
+
+  /** Joins a stream with a connection; `inbound` says that the connection came from an application, not to a target. */
+  join(link: Link, stream: SmuxStream, connection: ByteConnection, inbound: boolean): void {
+    const kcp = `${link.remoteLabel}(${stream.sid})`;
+    const label = inbound ? `in: ${connection.remoteLabel} out: ${kcp}` : `in: ${kcp} out: ${connection.remoteLabel}`;
+    this.#log(`stream opened ${label}`);
+    opened.publish({ sid: stream.sid, label });
+    this.#emitter.emit('stream', stream);
+    const pipe = new Pipe(link, stream, connection, (ended, error) => {
+      this.#pipes.delete(ended);
+      if (error !== undefined) this.#log(`pipe: ${error.message} ${label}`);
+      this.#log(`stream closed ${label}`);
+      closed.publish({ sid: stream.sid, label, error });
+      this.#emitter.emit('streamClosed', stream, error);
+      if (this.#pipes.size === 0) for (const waiter of this.#waiters) waiter();
+    });
+    this.#pipes.add(pipe);
+    link.kick();
+  }
+
+  /** Resolves with true when no stream is left, with false after `timeout` ms. */
+  whenEmpty(host: Host, timeout: number): Promise<boolean> {
+    if (this.#pipes.size === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = host.setTimer(timeout, () => settle(false));
+      const empty = (): void => settle(true);
+      const settle = (drained: boolean): void => {
+        timer.cancel();
+        this.#waiters.delete(empty);
+        resolve(drained);
+      };
+      this.#waiters.add(empty);
+    });
+  }
+
+  /** Ends all streams and resets their connections. */
+  destroyAll(error: Error): void {
+    for (const pipe of [...this.#pipes]) pipe.destroy(error);
+  }
+
+  #log(line: string): void {
+    if (!this.#options.quiet) this.#options.logger.info(line);
+  }
+}

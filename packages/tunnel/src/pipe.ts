@@ -1,0 +1,98 @@
+// Joins one byte connection with one smux stream, both directions independent (PROTOCOL tunnel §8): the end of one direction is passed on behind
+// its data, the other goes on until its own end. Back-pressure is passed on too: a connection is paused while its stream's queue is full, and a
+// stream's tokens and window are given back only when the system has taken the bytes.
+
+import type { Chunk } from '@kcptun/common';
+import type { SmuxStream } from '@kcptun/smux';
+import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import type { Link } from './link.ts';
+
+/** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
+const MAX_UNTAKEN = 256 * 1024;
+
+/** A stream and a connection that carry each other's bytes. */
+export class Pipe implements ByteEvents {
+  readonly link: Link;
+  readonly stream: SmuxStream;
+  readonly #connection: ByteConnection;
+  readonly #onDone: (pipe: Pipe, error: Error | undefined) => void;
+  #untaken = 0;
+  #ended = false;
+  #done = false;
+
+  /** Starts moving bytes at once. `onDone` is called once, when both are closed; with an error when that was not orderly. */
+  constructor(link: Link, stream: SmuxStream, connection: ByteConnection, onDone: (pipe: Pipe, error: Error | undefined) => void) {
+    this.link = link;
+    this.stream = stream;
+    this.#connection = connection;
+    this.#onDone = onDone;
+    stream.owner = this;
+    connection.events = this;
+    connection.resume();
+    this.onStreamReadable();
+  }
+
+  /** Ends both sides at once. */
+  destroy(error: Error | undefined): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.stream.close();
+    this.stream.owner = undefined;
+    this.#connection.destroy(error !== undefined);
+    this.#onDone(this, error);
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#done) return;
+    if (!this.stream.write(bytes)) this.#connection.pause();
+    this.link.kick();
+  }
+
+  onEnd(): void {
+    if (this.#done) return;
+    this.stream.end();
+    this.link.kick();
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.stream.close();
+    this.stream.owner = undefined;
+    this.link.kick();
+    this.#onDone(this, error);
+  }
+
+  /** The stream has bytes, its end or an error. */
+  onStreamReadable(): void {
+    const { stream } = this;
+    if (this.#done) return;
+    while (this.#untaken < MAX_UNTAKEN) {
+      const chunk = stream.take();
+      if (chunk === undefined) break;
+      this.#untaken += chunk.end - chunk.start;
+      this.#connection.write(chunk.bytes.subarray(chunk.start, chunk.end), () => this.#taken(chunk));
+    }
+    if (stream.readableLength > 0) return;
+    if (stream.error !== undefined) {
+      this.destroy(stream.error);
+    } else if (stream.finReceived && !this.#ended) {
+      this.#ended = true;
+      this.#connection.end();
+    }
+  }
+
+  /** The stream's queue has room again. */
+  onStreamWritable(): void {
+    if (!this.#done) this.#connection.resume();
+  }
+
+  #taken(chunk: Chunk): void {
+    const length = chunk.end - chunk.start;
+    this.link.pool.release(chunk);
+    this.#untaken -= length;
+    this.stream.consumed(length);
+    this.onStreamReadable();
+    this.link.kick();
+  }
+}
