@@ -51,7 +51,7 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 /** Equality of long arrays, which the test runner's deep comparison is too slow for. */
 export function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  return Buffer.compare(a, b) === 0;
 }
 
 /** Cuts a byte stream that consists of whole frames. */
