@@ -100,7 +100,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     effective: false,
     off: 600,
   }),
-  option('mtu', 'integer', both(1350), 'largest UDP payload', { range: [1, 1500], unit: 'bytes' }),
+  option('mtu', 'integer', both(1350), 'largest UDP payload', { range: [25, 1500], unit: 'bytes' }),
   option('ratelimit', 'integer', both(0), 'most that one KCP session sends, 0: no limit', {
     range: [0, INT_MAX],
     unit: 'bytes/s',

@@ -216,10 +216,10 @@ describe('problems', () => {
     ['client', ['--smuxver', '3'], '--smuxver 3: is out of range; use 1 to 2'],
     ['client', ['--dscp', '64'], '--dscp 64: is out of range; use 0 to 63'],
     ['client', ['--framesize=0'], '--framesize 0: is out of range; use 1 to 65535 (bytes)'],
-    ['client', ['--mtu', '1501'], '--mtu 1501: is out of range; use 1 to 1500 (bytes)'],
+    ['client', ['--mtu', '1501'], '--mtu 1501: is out of range; use 25 to 1500 (bytes)'],
     ['client', ['--mtu', '52'], '--mtu 52: leaves no room for payload behind the headers; use 53 to 1500'],
-    ['client', ['--mtu=9', '-crypt=null', '-ds=0'], '--mtu 9: leaves no room for payload behind the headers; use 25 to 1500'],
-    ['client', ['--mtu=9', '-crypt=aes-128-gcm'], '--mtu 9: leaves no room for payload behind the headers; use 61 to 1500'],
+    ['client', ['--mtu=24', '-crypt=null', '-ds=0'], '--mtu 24: is out of range; use 25 to 1500 (bytes)'],
+    ['client', ['--mtu=60', '-crypt=aes-128-gcm'], '--mtu 60: leaves no room for payload behind the headers; use 61 to 1500'],
     ['client', ['-ds=255', '-ps=2'], '--parityshard 2: is too much with --datashard 255; both together are at most 256'],
     ['client', ['--smuxbuf', '1000000'], '--streambuf 2097152 (the default): is more than --smuxbuf; use at most 1000000'],
     [

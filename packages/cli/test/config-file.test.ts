@@ -110,7 +110,7 @@ describe('problems', () => {
 
   test('a value out of range is named with its file', () => {
     expect(() => parseCommandLine('client', ['-c', 'f.json'], {}, () => '{"mtu": 9000, "crypt": "rc4"}')).toThrow(
-      /^f.json: "mtu" 9000: is out of range; use 1 to 1500 \(bytes\)\nf.json: "crypt" "rc4": is not known; use one of aes/,
+      /^f.json: "mtu" 9000: is out of range; use 25 to 1500 \(bytes\)\nf.json: "crypt" "rc4": is not known; use one of aes/,
     );
   });
 });
