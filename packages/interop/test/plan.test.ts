@@ -70,6 +70,8 @@ describe('planCases', () => {
     expect(isAllowed({ peer: 'old client', crypt: 'aes', conn: 3 })).toBe(false);
     expect(isAllowed({ peer: 'old client', crypt: 'salsa20', conn: 3 })).toBe(true);
     expect(isAllowed({ peer: 'new client', crypt: 'null', conn: 3, qpp: true })).toBe(true);
+    expect(isAllowed({ peer: 'old server', fec: '20/5 0/0' })).toBe(false);
+    expect(isAllowed({ peer: 'old server', fec: '0/0 0/0' })).toBe(true);
     expect(isAllowed({ crypt: 'null' })).toBe(true);
   });
 });
