@@ -21,8 +21,3 @@ export const SHARD_OFFSET = 6;
 export const MAX_SHARD_SIZE: number = MAX_DATAGRAM - SHARD_OFFSET;
 /** A group whose last data packets are this far apart gets no parity, in ms (PROTOCOL fec §3). */
 export const SKIP_PARITY_MS = 500;
-
-/** Sequence ids are counted modulo the largest multiple of `shards` (of one group) below 2^32 (PROTOCOL fec §2). */
-export function seqidLimit(shards: number): number {
-  return Math.floor(0xffffffff / shards) * shards;
-}

@@ -6,10 +6,10 @@
 // a group too old to be kept are not kept for a moment either.
 
 import { type KernelMemory, readU16, readU32, serialDiff } from '@kcptun/common';
-import type { ReedSolomon } from 'reedsolomon-wasm';
+import { MAX_SHARDS, type ReedSolomon } from 'reedsolomon-wasm';
 import { AutoTuner } from './auto-tuner.ts';
-import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET, seqidLimit } from './constants.ts';
-import { checkShards } from './fec-encoder.ts';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET } from './constants.ts';
+import { checkShards, seqidLimit } from './shard-counts.ts';
 import { ShardGroup } from './shard-group.ts';
 import { poolFor, type ShardPool } from './shard-pool.ts';
 
@@ -337,7 +337,7 @@ export class FecDecoder {
     tuner.sort();
     const dataShards = tuner.period(true);
     const parityShards = tuner.period(false);
-    if (dataShards <= 0 || parityShards <= 0 || dataShards + parityShards >= 256) return;
+    if (dataShards <= 0 || parityShards <= 0 || dataShards + parityShards >= MAX_SHARDS) return;
     this.#tuning = false;
     if (dataShards === this.#dataShards && parityShards === this.#parityShards) return;
     this.close();

@@ -7,9 +7,9 @@
 // goes without.
 
 import { checkInteger, HEADROOM, type KernelMemory, type PacketBatch, SLOT_SIZE, writeU16, writeU32 } from '@kcptun/common';
-import { MAX_SHARDS } from 'reedsolomon-wasm';
-import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET, SKIP_PARITY_MS, seqidLimit } from './constants.ts';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET, SKIP_PARITY_MS } from './constants.ts';
 import { ParitySums } from './parity-sums.ts';
+import { checkShards, seqidLimit } from './shard-counts.ts';
 import { poolFor, type ShardPool } from './shard-pool.ts';
 
 /** Decides how much parity is sent. The default sends all of it. */
@@ -193,14 +193,5 @@ export class FecEncoder {
     // Groups start at multiples of their size; the ids between are skipped.
     this.#seqid = Math.ceil(this.#seqid / shards) * shards;
     if (this.#seqid >= this.#limit) this.#seqid = 0;
-  }
-}
-
-/** Checks shard counts that a programmer or user chose. */
-export function checkShards(dataShards: number, parityShards: number): void {
-  checkInteger(dataShards, 'dataShards', 1, MAX_SHARDS - 1);
-  checkInteger(parityShards, 'parityShards', 1, MAX_SHARDS - 1);
-  if (dataShards + parityShards > MAX_SHARDS) {
-    throw new RangeError(`dataShards + parityShards must be at most ${MAX_SHARDS}, got ${dataShards + parityShards}`);
   }
 }
