@@ -20,5 +20,7 @@ export {
 export { helpText } from './parser.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
 export type { Origin } from './rules.ts';
+export { runClient, runServer } from './run.ts';
 export { settingLines } from './settings-log.ts';
 export { type SignalSource, STOP_TIMEOUT, type StopHandlers, stopOnSignals } from './signals.ts';
+export { snmpLine } from './snmp-line.ts';

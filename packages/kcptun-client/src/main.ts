@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runClient } from '@kcptun/cli';
+
+await runClient();
