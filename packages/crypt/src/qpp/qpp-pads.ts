@@ -13,7 +13,7 @@ import { sha1 } from '@noble/hashes/legacy.js';
 import { pbkdf2 } from '@noble/hashes/pbkdf2.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 
-/** Which construction of the pads both ends use: by the date of the peer, see above. */
+/** Which construction of the pads both ends use: `a` with programs of 2024-07-16 to 2025-12-17, `b` to 2025-12-21, `c` since. */
 export type QppGeneration = 'a' | 'b' | 'c';
 
 /** The most pads that fit the wire's 16-bit count. */
