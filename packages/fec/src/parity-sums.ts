@@ -72,11 +72,11 @@ export class ParitySums implements SlotHolder {
 
   /** Gives the slots back. */
   close(): void {
-    if (!this.#held) return;
-    for (let k = 0; k < this.#slots.length; k++) this.#pool.release(this.#slots[k]!);
-    this.#held = false;
-    this.whole = false;
     this.#pool.leave(this);
+    this.whole = false;
+    if (!this.#held) return;
+    this.#held = false;
+    for (let k = 0; k < this.#slots.length; k++) this.#pool.release(this.#slots[k]!);
   }
 
   evict(): void {
