@@ -1,1 +1,3 @@
-export {};
+/** smux streams as Duplex over any Duplex. */
+export { type MuxOptions, muxOver, SmuxMuxer, type SmuxMuxerEvents } from './muxer.ts';
+export { SmuxDuplex } from './smux-duplex.ts';
