@@ -3,6 +3,7 @@
 import { checkBytes } from '@kcptun/common';
 import { crc32 } from './crc32.ts';
 import { CrcPacketCrypt, NullPacketCrypt, TagPacketCrypt } from './framing.ts';
+import { CryptKernel } from './kernel.ts';
 import { KEY_SIZE } from './key.ts';
 import { keySizeOf } from './methods.ts';
 import type { PacketCrypt, PacketCryptOptions } from './packet-crypt.ts';
@@ -19,7 +20,7 @@ export function createPacketCrypt(options: PacketCryptOptions): PacketCrypt {
   checkBytes(key, 'key', KEY_SIZE);
   keySizeOf(method);
   if (method === 'null') return new NullPacketCrypt();
-  const transform = createPortableTransform(method, key);
-  if (method === 'aes-128-gcm') return new TagPacketCrypt(method, transform, random);
-  return new CrcPacketCrypt(method, transform, crc32, random);
+  if (method === 'aes-128-gcm') return new TagPacketCrypt(method, createPortableTransform(method, key, undefined), random);
+  const kernel = CryptKernel.create(options.memory);
+  return new CrcPacketCrypt(method, createPortableTransform(method, key, kernel), kernel, crc32, random);
 }

@@ -9,6 +9,7 @@
 import { DROPPED, MAX_DATAGRAM, type PacketBatch, type RandomSource, readU32, writeU32 } from '@kcptun/common';
 import type { Crc32 } from './crc32.ts';
 import { CryptError } from './errors.ts';
+import type { CryptKernel } from './kernel.ts';
 import type { CryptMethod, Integrity } from './methods.ts';
 import { NoncePool } from './nonce-pool.ts';
 import type { PacketCrypt, PacketTransform } from './packet-crypt.ts';
@@ -73,14 +74,23 @@ export class CrcPacketCrypt implements PacketCrypt {
   tooShort = 0;
   readonly #transform: PacketTransform;
   readonly #crc32: Crc32;
+  readonly #kernel: CryptKernel | undefined;
   readonly #nonces: NoncePool;
   #closed = false;
 
-  constructor(method: CryptMethod, transform: PacketTransform, crc32: Crc32, random: RandomSource) {
+  /**
+   * @param method - any with this framing
+   * @param transform - the backend's work; owned from now on
+   * @param kernel - computes the CRC where it can; owned from now on
+   * @param crc32 - computes it elsewhere
+   * @param random - source of nonces
+   */
+  constructor(method: CryptMethod, transform: PacketTransform, kernel: CryptKernel | undefined, crc32: Crc32, random: RandomSource) {
     this.method = method;
+    this.#kernel = kernel;
     this.backend = transform.backend;
     this.#transform = transform;
-    this.#crc32 = crc32;
+    this.#crc32 = kernel === undefined ? crc32 : (bytes, offset, length) => kernel.crc32(bytes, offset, length);
     this.#nonces = new NoncePool(random, NONCE_SIZE);
   }
 
@@ -125,6 +135,7 @@ export class CrcPacketCrypt implements PacketCrypt {
     if (this.#closed) return;
     this.#closed = true;
     this.#transform.wipe();
+    this.#kernel?.release();
     this.#nonces.wipe();
   }
 }
@@ -141,6 +152,11 @@ export class TagPacketCrypt implements PacketCrypt {
   readonly #nonces: NoncePool;
   #closed = false;
 
+  /**
+   * @param method - any with this framing
+   * @param transform - the backend's work; owned from now on
+   * @param random - source of nonces
+   */
   constructor(method: CryptMethod, transform: PacketTransform, random: RandomSource) {
     this.method = method;
     this.backend = transform.backend;

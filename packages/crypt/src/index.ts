@@ -4,3 +4,11 @@ export { CryptError, type CryptErrorCode } from './errors.ts';
 export { deriveKey } from './key.ts';
 export { CRYPT_METHODS, type CryptMethod, type Integrity, resolveCryptMethod } from './methods.ts';
 export type { PacketCrypt, PacketCryptOptions } from './packet-crypt.ts';
+export {
+  QPP_MAX_PADS,
+  type QppGeneration,
+  QppPads,
+  QppStream,
+  qppKeyWarnings,
+  qppMinimumKeyLength,
+} from './qpp/index.ts';

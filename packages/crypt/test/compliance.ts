@@ -4,7 +4,7 @@ import { Arena, BATCH_CAPACITY, DROPPED, HEADROOM, type KernelMemory, MAX_DATAGR
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import vectors from '../../testkit/vectors/crypt.json' with { type: 'json' };
-import { CRYPT_METHODS, createPacketCrypt, deriveKey, type PacketCrypt, type PacketCryptOptions } from '../src/index.ts';
+import { CRYPT_METHODS, type CryptMethod, createPacketCrypt, deriveKey, type PacketCrypt, type PacketCryptOptions } from '../src/index.ts';
 import { referenceOpen } from './reference.ts';
 
 /** A backend under test. */
@@ -12,6 +12,8 @@ export interface Subject {
   readonly name: string;
   readonly create: (options: PacketCryptOptions) => PacketCrypt;
   readonly memory: () => KernelMemory | undefined;
+  /** The methods to test (default all). */
+  readonly methods?: readonly CryptMethod[];
 }
 
 const PASSWORD = "it's a secrect";
@@ -50,12 +52,30 @@ export function payloads(lengths: readonly number[], seed: number): Uint8Array[]
   });
 }
 
+/** Whether two lists of packets are equal: far faster than a deep comparison. */
+function equal(got: readonly (Uint8Array | undefined)[], wanted: readonly (Uint8Array | undefined)[]): boolean {
+  return (
+    got.length === wanted.length &&
+    wanted.every((packet, index) => {
+      const other = got[index];
+      return packet === undefined || other === undefined ? packet === other : Buffer.compare(packet, other) === 0;
+    })
+  );
+}
+
+/** What an unmodified peer reads. */
+function readByPeer(method: CryptMethod, wires: readonly Uint8Array[]): (Uint8Array | undefined)[] {
+  return wires.map((wire) => referenceOpen(method, KEY, wire));
+}
+
 /** Seals payloads as one batch; returns the datagrams. */
 export function sealAll(crypt: PacketCrypt, plain: readonly Uint8Array[], memory?: KernelMemory): Uint8Array[] {
   const batch = new PacketBatch(memory);
   for (const payload of plain) batch.bytes.set(payload, batch.offset[batch.add(HEADROOM, payload.length, 7)]!);
   crypt.seal(batch);
-  return plain.map((_, index) => batch.packet(index).slice());
+  const wires = plain.map((_, index) => batch.packet(index).slice());
+  batch.release();
+  return wires;
 }
 
 /** Opens datagrams as one batch; returns the payloads, `undefined` for dropped ones, and the count of refused ones. */
@@ -67,7 +87,9 @@ export function openAll(
   const batch = new PacketBatch(memory);
   for (const wire of wires) batch.addReceived(wire, 7);
   const refused = crypt.open(batch);
-  return { plain: wires.map((_, index) => (batch.length[index] === DROPPED ? undefined : batch.packet(index).slice())), refused };
+  const plain = wires.map((_, index) => (batch.length[index] === DROPPED ? undefined : batch.packet(index).slice()));
+  batch.release();
+  return { plain, refused };
 }
 
 const lengthsArbitrary = fc.array(fc.oneof(fc.integer({ min: 0, max: 80 }), fc.integer({ min: 0, max: 1470 })), {
@@ -77,7 +99,7 @@ const lengthsArbitrary = fc.array(fc.oneof(fc.integer({ min: 0, max: 80 }), fc.i
 
 /** Runs the suite over every method of a backend. */
 export function describeBackend(subject: Subject): void {
-  describe.each(CRYPT_METHODS)(`${subject.name} %s`, (method) => {
+  describe.each(subject.methods ?? CRYPT_METHODS)(`${subject.name} %s`, (method) => {
     const make = (options: Partial<PacketCryptOptions> = {}): { crypt: PacketCrypt; memory: KernelMemory | undefined } => {
       const memory = subject.memory();
       return {
@@ -89,20 +111,25 @@ export function describeBackend(subject: Subject): void {
     test('agrees with the vectors', () => {
       const entries = vectors.ciphers.filter((entry) => entry.crypt === method);
       expect(entries.length).toBeGreaterThan(0);
+      // One cipher for each key and nonce.
+      const made = new Map<string, ReturnType<typeof make>>();
       for (const entry of entries) {
         const key = entry.passphrase === PASSWORD ? KEY : OTHER_KEY;
         for (const vector of entry.vectors) {
-          const { crypt, memory } = make({ key, random: repeating(hex('nonce' in vector ? vector.nonce : '00')) });
+          const nonce = 'nonce' in vector ? vector.nonce : '00';
+          const subject = made.get(entry.passphrase + nonce) ?? make({ key, random: repeating(hex(nonce)) });
+          made.set(entry.passphrase + nonce, subject);
+          const { crypt, memory } = subject;
           const wire = hex(vector.wire);
-          const sealed = sealAll(crypt, [hex(vector.payload)], memory)[0]!;
+          const payload = hex(vector.payload);
+          const sealed = sealAll(crypt, [payload], memory);
           // Only a backend that writes the fixed-IV form can give the vector's first block.
-          if (crypt.backend === 'portable') expect(sealed).toEqual(wire);
-          expect(sealed).toHaveLength(wire.length);
-          expect(Buffer.from(referenceOpen(method, key, sealed)!)).toEqual(Buffer.from(vector.payload, 'hex'));
+          if (crypt.backend !== 'node') expect(equal(sealed, [wire])).toBe(true);
+          expect(sealed[0]).toHaveLength(wire.length);
+          expect(equal([referenceOpen(method, key, sealed[0]!)], [payload])).toBe(true);
           const opened = openAll(crypt, [wire], memory);
           expect(opened.refused).toBe(0);
-          expect(opened.plain[0]).toEqual(hex(vector.payload));
-          crypt.close();
+          expect(equal(opened.plain, [payload])).toBe(true);
         }
       }
     });
@@ -112,34 +139,29 @@ export function describeBackend(subject: Subject): void {
       const portable = createPacketCrypt({ method, key: KEY, random: seeded(9) });
       const property = fc.property(lengthsArbitrary, fc.integer({ min: 1 }), (lengths, seed) => {
         const plain = payloads(lengths, seed);
-        const wires = sealAll(crypt, plain, undefined);
-        plain.forEach((payload, index) => {
-          expect(Buffer.compare(referenceOpen(method, KEY, wires[index]!)!, payload)).toBe(0);
-        });
-        // Both ways between this backend and the portable one.
-        expect(openAll(portable, wires).plain).toEqual(plain);
-        expect(openAll(crypt, sealAll(portable, plain), undefined).plain).toEqual(plain);
-      });
-      fc.assert(property, { numRuns: 6 });
-      if (memory !== undefined) {
-        const plain = payloads([0, 1, 15, 16, 17, 1330, 44, 1463, 3], 77);
         const wires = sealAll(crypt, plain, memory);
-        plain.forEach((payload, index) => {
-          expect(Buffer.compare(referenceOpen(method, KEY, wires[index]!)!, payload)).toBe(0);
-        });
-        expect(openAll(crypt, wires, memory).plain).toEqual(plain);
-      }
+        expect(equal(readByPeer(method, wires), plain)).toBe(true);
+        // Both ways between this backend and the portable one.
+        expect(equal(openAll(portable, wires).plain, plain)).toBe(true);
+        expect(equal(openAll(crypt, sealAll(portable, plain), memory).plain, plain)).toBe(true);
+      });
+      fc.assert(property, { numRuns: 4 });
     });
 
-    test('batches of 1 to 64 equal packets', () => {
+    test('batches of 1 to 64 packets, in the shared memory and out of it', () => {
       const { crypt, memory } = make();
-      for (const count of [1, 2, 3, 4, 5, 8, 16, 31, 48, 63, 64]) {
-        const plain = payloads(new Array<number>(count).fill(count % 3 === 0 ? 24 : 101), count);
-        const wires = sealAll(crypt, plain, count === 64 ? memory : undefined);
-        plain.forEach((payload, index) => {
-          expect(Buffer.compare(referenceOpen(method, KEY, wires[index]!)!, payload)).toBe(0);
-        });
-        expect(openAll(crypt, wires, count === 63 ? memory : undefined).plain).toEqual(plain);
+      for (const count of [1, 2, 3, 5, 16, 31, 63, 64]) {
+        for (const [index, longest] of [24, 1470].entries()) {
+          // Nearly equal lengths, so that large batches of long packets have whole rows.
+          const plain = payloads(
+            Array.from({ length: count }, (_, at) => longest - (at % 19)),
+            count,
+          );
+          const wires = sealAll(crypt, plain, (count + index) % 4 === 3 ? undefined : memory);
+          expect(equal(readByPeer(method, wires), plain)).toBe(true);
+          expect(equal(openAll(crypt, wires, (count + index) % 4 === 2 ? undefined : memory).plain, plain)).toBe(true);
+          if (longest > 24 && count > 5 && count < 63) break;
+        }
       }
     });
 
@@ -191,7 +213,7 @@ export function describeBackend(subject: Subject): void {
       const plain = payloads([most, most - 1, most], 8);
       const wires = sealAll(crypt, plain, memory);
       expect(wires.map((wire) => wire.length)).toEqual([MAX_DATAGRAM, MAX_DATAGRAM - 1, MAX_DATAGRAM]);
-      expect(openAll(crypt, wires, memory).plain).toEqual(plain);
+      expect(equal(openAll(crypt, wires, memory).plain, plain)).toBe(true);
       const batch = new PacketBatch();
       batch.add(HEADROOM, most + 1, 0);
       expect(() => crypt.seal(batch)).toThrow(expect.objectContaining({ code: 'KCPTUN_ERR_CRYPT_PACKET_TOO_LONG' }));
@@ -241,7 +263,7 @@ export function describeBackend(subject: Subject): void {
         const opened = openAll(crypt, wires);
         const short = wires.filter((wire) => wire.length < least).length;
         expect(crypt.tooShort - before).toBe(short);
-        if (crypt.integrity === 'none') expect(opened.plain).toEqual(wires);
+        if (crypt.integrity === 'none') expect(equal(opened.plain, wires)).toBe(true);
         else expect(opened.refused + opened.plain.filter((plain) => plain !== undefined).length).toBe(wires.length - short);
       });
       fc.assert(property, { numRuns: 10 });
@@ -276,6 +298,9 @@ export function describeBackend(subject: Subject): void {
   });
 }
 
+/** One method of each kind: what depends on the memory is the same for the rest. */
+export const ONE_OF_A_KIND: readonly CryptMethod[] = ['aes', '3des', 'salsa20', 'aes-128-gcm', 'null'];
+
 export const WITHOUT_MEMORY = (): KernelMemory | undefined => NONE;
-export const WITH_WASM = (): KernelMemory => new Arena({ byteLength: 1024 * 1024 });
-export const WITHOUT_WASM = (): KernelMemory => new Arena({ byteLength: 1024 * 1024, wasm: false });
+export const WITH_WASM = (): KernelMemory => new Arena({ byteLength: 512 * 1024 });
+export const WITHOUT_WASM = (): KernelMemory => new Arena({ byteLength: 512 * 1024, wasm: false });

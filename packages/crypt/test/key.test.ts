@@ -1,3 +1,5 @@
+// Key derivation and the names of the methods.
+
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import vectors from '../../testkit/vectors/pbkdf2.json' with { type: 'json' };

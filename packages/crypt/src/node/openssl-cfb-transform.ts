@@ -1,21 +1,24 @@
-// Block ciphers of the running Node's OpenSSL, a whole batch in one call (PROTOCOL crypt §4).
+// Block ciphers of the running Node's OpenSSL, many packets in one call (PROTOCOL crypt §4).
 //
-// Sealing: one CFB cipher lives as long as the tunnel and runs through the packets of a batch, each padded to whole blocks.
-//   What differs from the fixed IV is only ciphertext block 0, and the receiver throws away what it decrypts from it (the
-//   nonce): c i = p i xor E(c i-1) holds from block 1 on, and block 0 is as random as the nonce that goes into it.
 // Opening: p i = c i xor E(c i-1) needs the forward direction of known blocks only, so one ECB call encrypts the ciphertexts
 //   of the whole batch (the processor works on many blocks at once) and an XOR, shifted by a block, does the rest.
 //   Block 0 is left as it is: it holds nothing but nonce, of 8-byte blocks half of it.
+// Sealing, any batch: one CFB cipher lives as long as the tunnel and runs through the packets of a batch, each padded to whole
+//   blocks. What differs from the fixed IV is ciphertext block 0 only, and the receiver throws away what it decrypts from it:
+//   c i = p i xor E(c i-1) holds from block 1 on, and block 0 is as random as the nonce that goes into it.
+// Sealing, large batches of long packets: CFB by rows, see cfb-rows.ts.
 
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { BATCH_CAPACITY, MAX_DATAGRAM, type PacketBatch } from '@kcptun/common';
+import type { CryptKernel } from '../kernel.ts';
 import type { PacketTransform } from '../packet-crypt.ts';
 import { WordView } from '../portable/word-view.ts';
+import { CfbRows } from './cfb-rows.ts';
 
 type Cipher = ReturnType<typeof createCipheriv>;
 
-/** Bytes of a packet in scratch memory at most: the largest datagram in whole blocks. */
-const PACKET_ROOM = (MAX_DATAGRAM + 15) & ~15;
+/** Scratch memory: as many of the largest datagrams, in whole blocks, as a batch holds. */
+const SCRATCH_SIZE = BATCH_CAPACITY * ((MAX_DATAGRAM + 15) & ~15);
 
 /** A cipher of OpenSSL by its names there. */
 export interface OpensslCipher {
@@ -25,6 +28,8 @@ export interface OpensslCipher {
   readonly ecb: string;
   /** Bytes of a block: 8 or 16. */
   readonly blockSize: 8 | 16;
+  /** Whether OpenSSL encrypts independent blocks much faster than dependent ones (AES with processor support). */
+  readonly parallel: boolean;
 }
 
 /** Runs batches through two long-lived ciphers of `node:crypto`. */
@@ -33,23 +38,34 @@ export class OpensslCfbTransform implements PacketTransform {
   readonly #cfb: Cipher;
   readonly #ecb: Cipher;
   readonly #blockSize: number;
-  readonly #scratch: Uint8Array = new Uint8Array(BATCH_CAPACITY * PACKET_ROOM);
+  readonly #kernel: CryptKernel | undefined;
+  readonly #rows: CfbRows | undefined;
+  /** Offset of the scratch memory in the kernel's. */
+  readonly #place: number;
+  readonly #scratch: Uint8Array;
   readonly #view: WordView = new WordView();
   #closed = false;
 
   /**
    * @param cipher - names and block size
    * @param key - of the cipher's length; not kept
+   * @param kernel - does the XOR where it can; the scratch memory is reserved in its memory
    * @throws whatever `createCipheriv` throws when this OpenSSL lacks the cipher
    */
-  constructor(cipher: OpensslCipher, key: Uint8Array) {
+  constructor(cipher: OpensslCipher, key: Uint8Array, kernel: CryptKernel | undefined) {
     this.#blockSize = cipher.blockSize;
     this.#cfb = createCipheriv(cipher.cfb, key, randomBytes(cipher.blockSize));
     this.#ecb = createCipheriv(cipher.ecb, key, null);
     this.#ecb.setAutoPadding(false);
+    this.#kernel = kernel;
+    this.#rows = kernel !== undefined && cipher.parallel ? new CfbRows(kernel, this.#ecb) : undefined;
+    this.#place = kernel === undefined ? 0 : kernel.memory.reserve(SCRATCH_SIZE);
+    this.#scratch =
+      kernel === undefined ? new Uint8Array(SCRATCH_SIZE) : kernel.memory.bytes.subarray(this.#place, this.#place + SCRATCH_SIZE);
   }
 
   encrypt(batch: PacketBatch, from: number): void {
+    if (this.#rows?.encrypt(batch, from) === true) return;
     const { bytes, offset, length, count } = batch;
     const blockSize = this.#blockSize;
     const scratch = this.#scratch;
@@ -85,24 +101,8 @@ export class OpensslCfbTransform implements PacketTransform {
     }
     if (total === 0) return 0;
     const keystream = this.#ecb.update(scratch.subarray(0, total));
-    const words = this.#view.of(bytes);
-    const keyWords = new Int32Array(keystream.buffer, keystream.byteOffset, total >> 2);
-    let at = 0;
-    for (let index = 0; index < count; index++) {
-      const size = length[index]! - blockSize;
-      if (size <= 0) continue;
-      const start = bytes.byteOffset + offset[index]! + blockSize;
-      let done = 0;
-      if ((start & 3) === 0) {
-        const whole = size >> 2;
-        const first = start >> 2;
-        const keyFirst = at >> 2;
-        for (let word = 0; word < whole; word++) words[first + word]! ^= keyWords[keyFirst + word]!;
-        done = whole << 2;
-      }
-      for (; done < size; done++) bytes[offset[index]! + blockSize + done]! ^= keystream[at + done]!;
-      at += (size + blockSize - 1) & -blockSize;
-    }
+    if (this.#kernel !== undefined && bytes === this.#kernel.memory.bytes) this.#xorByKernel(this.#kernel, batch, keystream);
+    else this.#xor(batch, keystream);
     return 0;
   }
 
@@ -113,5 +113,38 @@ export class OpensslCfbTransform implements PacketTransform {
     this.#cfb.final();
     this.#ecb.final();
     this.#scratch.fill(0);
+    this.#rows?.release();
+    this.#kernel?.memory.release(this.#place, SCRATCH_SIZE);
+  }
+
+  #xorByKernel(kernel: CryptKernel, batch: PacketBatch, keystream: Uint8Array): void {
+    const { offset, length, count } = batch;
+    const blockSize = this.#blockSize;
+    this.#scratch.set(keystream);
+    let at = this.#place;
+    for (let index = 0; index < count; index++) {
+      const size = length[index]! - blockSize;
+      if (size <= 0) continue;
+      kernel.xor(offset[index]! + blockSize, at, size);
+      at += (size + blockSize - 1) & -blockSize;
+    }
+  }
+
+  #xor(batch: PacketBatch, keystream: Uint8Array): void {
+    const { bytes, offset, length, count } = batch;
+    const blockSize = this.#blockSize;
+    const words = this.#view.of(bytes);
+    const keyWords = new Int32Array(keystream.buffer, keystream.byteOffset, keystream.length >> 2);
+    let at = 0;
+    for (let index = 0; index < count; index++) {
+      const size = length[index]! - blockSize;
+      if (size <= 0) continue;
+      const target = offset[index]! + blockSize;
+      const first = (bytes.byteOffset + target) >> 2;
+      const whole = ((bytes.byteOffset + target) & 3) === 0 ? size >> 2 : 0;
+      for (let word = 0; word < whole; word++) words[first + word]! ^= keyWords[(at >> 2) + word]!;
+      for (let done = whole << 2; done < size; done++) bytes[target + done]! ^= keystream[at + done]!;
+      at += (size + blockSize - 1) & -blockSize;
+    }
   }
 }

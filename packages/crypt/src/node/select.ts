@@ -6,6 +6,7 @@ import * as zlib from 'node:zlib';
 import { checkBytes, PacketBatch } from '@kcptun/common';
 import { type Crc32, crc32 } from '../crc32.ts';
 import { CRC_HEADER_SIZE, CrcPacketCrypt, NullPacketCrypt, TAG_NONCE_SIZE, TAG_SIZE, TagPacketCrypt } from '../framing.ts';
+import { CryptKernel } from '../kernel.ts';
 import { KEY_SIZE } from '../key.ts';
 import { type CryptMethod, keySizeOf } from '../methods.ts';
 import type { PacketCrypt, PacketCryptOptions, PacketTransform } from '../packet-crypt.ts';
@@ -14,11 +15,11 @@ import { OpensslCfbTransform, type OpensslCipher } from './openssl-cfb-transform
 import { OpensslGcmTransform } from './openssl-gcm-transform.ts';
 
 const OPENSSL_CIPHERS: Readonly<Partial<Record<CryptMethod, OpensslCipher>>> = {
-  aes: { cfb: 'aes-256-cfb', ecb: 'aes-256-ecb', blockSize: 16 },
-  'aes-192': { cfb: 'aes-192-cfb', ecb: 'aes-192-ecb', blockSize: 16 },
-  'aes-128': { cfb: 'aes-128-cfb', ecb: 'aes-128-ecb', blockSize: 16 },
-  sm4: { cfb: 'sm4-cfb', ecb: 'sm4-ecb', blockSize: 16 },
-  '3des': { cfb: 'des-ede3-cfb', ecb: 'des-ede3', blockSize: 8 },
+  aes: { cfb: 'aes-256-cfb', ecb: 'aes-256-ecb', blockSize: 16, parallel: true },
+  'aes-192': { cfb: 'aes-192-cfb', ecb: 'aes-192-ecb', blockSize: 16, parallel: true },
+  'aes-128': { cfb: 'aes-128-cfb', ecb: 'aes-128-ecb', blockSize: 16, parallel: true },
+  sm4: { cfb: 'sm4-cfb', ecb: 'sm4-ecb', blockSize: 16, parallel: false },
+  '3des': { cfb: 'des-ede3-cfb', ecb: 'des-ede3', blockSize: 8, parallel: false },
 };
 
 const TEST_PAYLOAD = 77;
@@ -39,14 +40,15 @@ export function createNodePacketCrypt(options: NodePacketCryptOptions): PacketCr
   checkBytes(key, 'key', KEY_SIZE);
   keySizeOf(method);
   if (method === 'null') return new NullPacketCrypt();
-  const portable = createPortableTransform(method, key);
-  const openssl = tryOpenssl(method, key);
+  const tagged = method === 'aes-128-gcm';
+  const kernel = tagged ? undefined : CryptKernel.create(options.memory);
+  const portable = createPortableTransform(method, key, kernel);
+  const openssl = tryOpenssl(method, key, kernel);
   const usable = openssl !== undefined && agree(method, openssl, portable);
   if (usable) portable.wipe();
   else openssl?.wipe();
   const transform = usable ? openssl : portable;
-  if (method === 'aes-128-gcm') return new TagPacketCrypt(method, transform, random);
-  return new CrcPacketCrypt(method, transform, nodeCrc32(), random);
+  return tagged ? new TagPacketCrypt(method, transform, random) : new CrcPacketCrypt(method, transform, kernel, nodeCrc32(), random);
 }
 
 /** `zlib.crc32` where this Node has it (20.15, 22.2), else the portable one. */
@@ -56,12 +58,12 @@ function nodeCrc32(): Crc32 {
   return (bytes, offset, length) => native(bytes.subarray(offset, offset + length));
 }
 
-function tryOpenssl(method: CryptMethod, pass: Uint8Array): PacketTransform | undefined {
+function tryOpenssl(method: CryptMethod, pass: Uint8Array, kernel: CryptKernel | undefined): PacketTransform | undefined {
   const key = pass.slice(0, keySizeOf(method));
   try {
     if (method === 'aes-128-gcm') return new OpensslGcmTransform(key);
     const cipher = OPENSSL_CIPHERS[method];
-    return cipher === undefined ? undefined : new OpensslCfbTransform(cipher, key);
+    return cipher === undefined ? undefined : new OpensslCfbTransform(cipher, key, kernel);
   } catch {
     // This OpenSSL lacks the cipher (left out, moved to the legacy provider, or forbidden by FIPS mode).
     return undefined;

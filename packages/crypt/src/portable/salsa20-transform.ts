@@ -15,6 +15,19 @@ const C1 = 0x3320646e;
 const C2 = 0x79622d32;
 const C3 = 0x6b206574;
 
+/** Writes the 16 words of the initial state: constants and key, nonce and counter 0. */
+export function fillState(state: Int32Array, key: Uint8Array): void {
+  state.fill(0);
+  state[0] = C0;
+  state[5] = C1;
+  state[10] = C2;
+  state[15] = C3;
+  for (let word = 0; word < 4; word++) {
+    state[1 + word] = readU32(key, word * 4);
+    state[11 + word] = readU32(key, 16 + word * 4);
+  }
+}
+
 /** XORs packets with the Salsa20/20 keystream of their first 8 bytes. */
 export class Salsa20Transform implements PacketTransform {
   readonly backend: string = 'portable';

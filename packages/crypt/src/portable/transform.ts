@@ -1,12 +1,14 @@
 // The portable backend: which transform carries out which method.
 
 import { blowfish, cast5, sm4, tea, tripleDes, twofish, xtea } from '../block/index.ts';
+import type { CryptKernel } from '../kernel.ts';
 import { type CryptMethod, keySizeOf } from '../methods.ts';
 import type { PacketTransform } from '../packet-crypt.ts';
 import { aes } from './aes.ts';
 import { CfbTransform } from './cfb-transform.ts';
 import { GcmTransform } from './gcm-transform.ts';
 import { PlainTransform } from './plain-transform.ts';
+import { Salsa20KernelTransform } from './salsa20-kernel-transform.ts';
 import { Salsa20Transform } from './salsa20-transform.ts';
 import { XorTransform } from './xor-transform.ts';
 
@@ -14,8 +16,13 @@ import { XorTransform } from './xor-transform.ts';
  * Makes the portable transform of a method.
  * @param method - any method but `null`, which has no transform
  * @param pass - the derived key, 32 bytes
+ * @param kernel - WebAssembly kernels, where they can run
  */
-export function createPortableTransform(method: Exclude<CryptMethod, 'null'>, pass: Uint8Array): PacketTransform {
+export function createPortableTransform(
+  method: Exclude<CryptMethod, 'null'>,
+  pass: Uint8Array,
+  kernel: CryptKernel | undefined,
+): PacketTransform {
   const key = pass.slice(0, keySizeOf(method));
   try {
     switch (method) {
@@ -24,7 +31,7 @@ export function createPortableTransform(method: Exclude<CryptMethod, 'null'>, pa
       case 'xor':
         return new XorTransform(key);
       case 'salsa20':
-        return new Salsa20Transform(key);
+        return kernel === undefined ? new Salsa20Transform(key) : new Salsa20KernelTransform(kernel, key);
       case 'aes-128-gcm':
         return new GcmTransform(key);
       case 'aes':
