@@ -46,6 +46,10 @@ export async function packTest() {
     writeFileSync(join(consumer, 'package.json'), '{ "name": "consumer", "private": true }\n');
     if (!(await test('all published packages', () => packAll(tarballs)))) return totals;
     for (const file of readdirSync(tarballs).sort()) await test(`${file}: contents`, () => checkTarball(join(tarballs, file)));
+    if (process.env['CI'] !== 'true' && !(await registryAnswers())) {
+      totals.skipped.push('pack: everything after installing, because the npm registry can not be reached');
+      return totals;
+    }
     if (await test('plain npm installs the tarballs into an empty folder', () => installAll(tarballs, consumer))) {
       await test('npx kcptun-server and npx kcptun-client carry a transfer', () => tryPrograms(consumer));
       for (const name of publishedNames()) {
@@ -127,6 +131,10 @@ function untar(archive) {
     offset += 512 + Math.ceil(size / 512) * 512;
   }
   return files;
+}
+
+async function registryAnswers() {
+  return (await run('npm', ['view', 'yargs', 'version'], { timeoutMs: 30_000 })).code === 0;
 }
 
 /**
