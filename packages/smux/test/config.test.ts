@@ -1,3 +1,5 @@
+// Settings: defaults, upstream's checks with its texts, programming errors.
+
 import { expect, test } from 'vitest';
 import { DEFAULT_MAX_STREAMS, parseSmuxConfig, type SmuxConfig, SmuxError } from '../src/index.ts';
 

@@ -41,15 +41,18 @@ export class SmuxDuplex extends Duplex {
     if (this.#stream.bufferedAmount === 0) this.#written();
   }
 
+  /** Part of Duplex: hands out received bytes. */
   override _read(): void {
     this.#wanted = true;
     this.#deliver();
   }
 
+  /** Part of Duplex: lends a buffer to the stream. */
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     this.#send([chunk], done);
   }
 
+  /** Part of Duplex: lends all waiting buffers to the stream. */
   override _writev(chunks: { chunk: Buffer }[], done: Done): void {
     this.#send(
       chunks.map(({ chunk }) => chunk),
@@ -57,12 +60,14 @@ export class SmuxDuplex extends Duplex {
     );
   }
 
+  /** Part of Duplex: half close. */
   override _final(done: Done): void {
     this.#stream.end();
     this.#flush();
     done(this.#stream.error);
   }
 
+  /** Part of Duplex: gives the stream up. */
   override _destroy(error: Error | null, done: Done): void {
     this.#stream.close();
     this.#flush();
