@@ -126,7 +126,7 @@ function run(model: Model, operations: readonly (readonly [number, number, numbe
     else if (kind <= 8) model.take(end);
     else if (kind <= 10) model.consume(end, amount);
     else if (kind === 11) model.end(end);
-    else if (which % 3 === 0) model.close(end);
+    else model.close(end);
   }
 }
 
