@@ -78,15 +78,8 @@ export const OPTIONS: readonly OptionSpec[] = [
   option('mode', 'string', both('fast'), 'retransmission profile: fast3, fast2, fast, normal, manual', {
     choices: [...Object.keys(MODES), ...MANUAL_MODES],
   }),
-  option('QPP', 'boolean', both(false), 'quantum permutation pads, equal on both ends', { effective: false, off: false }, 'qpp'),
-  option(
-    'QPPCount',
-    'integer',
-    both(61),
-    'number of pads, a prime number is best',
-    { range: [1, 65_535], effective: false, off: 61 },
-    'qpp-count',
-  ),
+  option('QPP', 'boolean', both(false), 'quantum permutation pads, equal on both ends', {}, 'qpp'),
+  option('QPPCount', 'integer', both(61), 'number of pads, a prime number is best', { range: [1, 65_535] }, 'qpp-count'),
   option('conn', 'integer', { client: 1 }, 'number of KCP sessions to the server', { range: [1, 65_535] }),
   option('autoexpire', 'integer', { client: 0 }, 'age at which a KCP session gets no new streams, 0: never', {
     range: [0, INT_MAX],

@@ -1,5 +1,6 @@
 // What options must satisfy together, and what is allowed but deserves a word at start.
 
+import { qppKeyWarnings } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
 import { parsePortRange } from '@kcptun/transport';
 import { parseStreamAddress } from './addresses.ts';
@@ -75,6 +76,10 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
   if (['none', 'null', 'xor'].includes(String(values['crypt']))) {
     advice.push(`--crypt ${values['crypt']} hides nothing from whoever sees the packets; the traffic should be encrypted already`);
   }
+  if (values['QPP'] === true) {
+    const keyLength = new TextEncoder().encode(String(values['key'])).length;
+    advice.push(...qppKeyWarnings(keyLength, Number(values['QPPCount']), 'c'));
+  }
   if (Number(values['autoexpire']) > 0 && Number(values['scavengettl']) > Number(values['autoexpire'])) {
     advice.push(
       'scavengettl is bigger than autoexpire, connections may race hard to use bandwidth. Try limiting scavengettl to a smaller value.',
@@ -87,10 +92,7 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
 export function namePending(side: Side, values: Readonly<Values>, origins: Readonly<Record<string, Origin>>): string[] {
   return optionsOf(side)
     .filter((option) => !option.effective && origins[option.name] !== 'default' && values[option.name] !== option.off)
-    .map(
-      (option) =>
-        `--${option.name} ${values[option.name]} has no effect yet${option.name === 'QPP' ? ': the other end must run without it' : ''}`,
-    );
+    .map((option) => `--${option.name} ${values[option.name]} has no effect yet`);
 }
 
 function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {

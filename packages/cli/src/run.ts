@@ -75,6 +75,7 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
     key: o.key,
     crypt: o.crypt as CryptMethod,
     compression: !o.nocomp,
+    ...(o.QPP ? { qpp: { count: o.QPPCount } } : {}),
     socketBuffer: o.sockbuf,
     quiet: o.quiet,
     logger,

@@ -278,6 +278,10 @@ describe('words at start', () => {
     [['-key=k', '-autoexpire', '60'], [/^scavengettl is bigger than autoexpire/]],
     [['-key=k', '-autoexpire', '600'], []],
     [['-key=k'], []],
+    [
+      ['-key=k', '-QPP', '-QPPCount=4'],
+      [/'key' has size of 1 bytes, required 211/, /QPPCount 4, required 7 at least/, /QPPCount 4, choose a prime/],
+    ],
   ])('%j', (argv, lines) => {
     const { warnings } = run('client', argv);
     expect(warnings.length).toBe(lines.length);
@@ -285,11 +289,9 @@ describe('words at start', () => {
   });
 
   test('what has no effect yet is said, when it was asked for', () => {
-    const argv = ['-QPP', '-QPPCount=7', '-autoexpire=600', '-scavengettl=5', '-ratelimit=9', '-dscp=46', '-closewait=3'];
+    const argv = ['-autoexpire=600', '-scavengettl=5', '-ratelimit=9', '-dscp=46', '-closewait=3'];
     const more = ['-snmplog=s', '-snmpperiod=5', '-log=l', '-tcp', '-pprof'];
     expect(run('client', [...argv, ...more]).pending).toEqual([
-      '--QPP true has no effect yet: the other end must run without it',
-      '--QPPCount 7 has no effect yet',
       '--autoexpire 600 has no effect yet',
       '--scavengettl 5 has no effect yet',
       '--ratelimit 9 has no effect yet',

@@ -88,7 +88,7 @@ test('settings come back', async () => {
 
 test('the list of what has no effect yet', () => {
   expect(OPTIONS.filter((option) => !option.effective).map((option) => option.name)).toEqual(
-    'QPP QPPCount autoexpire scavengettl ratelimit dscp closewait snmplog snmpperiod log tcp pprof'.split(' '),
+    'autoexpire scavengettl ratelimit dscp closewait snmplog snmpperiod log tcp pprof'.split(' '),
   );
 });
 

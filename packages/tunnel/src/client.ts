@@ -97,6 +97,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
     for (const slot of this.#slots) slot.close();
     this.#crypt?.close();
+    this.#pipes.close();
     this.emit('stopped');
   }
 

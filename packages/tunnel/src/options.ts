@@ -1,13 +1,21 @@
 // What a tunnel is made with: checked and filled in once, so that nothing below checks or defaults again.
 
 import { checkInteger, type Logger, SILENT_LOGGER } from '@kcptun/common';
-import { CRYPT_METHODS, type CryptMethod } from '@kcptun/crypt';
+import { CRYPT_METHODS, type CryptMethod, QPP_MAX_PADS, type QppGeneration } from '@kcptun/crypt';
 import { parseSessionParameters, type SessionParameters } from '@kcptun/session';
 import { parseSmuxConfig, type SmuxConfig } from '@kcptun/smux';
 import type { Host, PortRangeAddress, StreamAddress } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
 
-/** Options that client and server share. Must be equal at both ends: key, crypt, compression, smux.version. */
+/** Settings of QPP; must be equal at both ends. */
+export interface QppOptions {
+  /** Number of pads, 1 to 65535, default 61 (upstream: `--QPPCount`). */
+  readonly count?: number;
+  /** Which of upstream's three incompatible constructions: `c` is that of 2026 and the default (PROTOCOL tunnel §9). */
+  readonly generation?: QppGeneration;
+}
+
+/** Options that client and server share. Must be equal at both ends: key, crypt, compression, qpp, smux.version. */
 export interface TunnelOptions {
   /** Shared secret, any text (upstream: `--key`). */
   readonly key: string;
@@ -15,6 +23,8 @@ export interface TunnelOptions {
   readonly crypt?: CryptMethod;
   /** Snappy compression of the stream, default on (upstream: on unless `--nocomp`). */
   readonly compression?: boolean;
+  /** Quantum permutation pads on the bytes of each stream; off by default (upstream: `--QPP`). */
+  readonly qpp?: QppOptions;
   /** KCP and FEC: windows, mode, mtu, shards. May differ between the ends. */
   readonly session?: Partial<SessionParameters>;
   /** Stream multiplexing; times in ms. */
@@ -54,6 +64,7 @@ export interface ResolvedTunnelOptions {
   readonly key: string;
   readonly crypt: CryptMethod;
   readonly compression: boolean;
+  readonly qpp: Readonly<Required<QppOptions>> | undefined;
   readonly session: Readonly<SessionParameters>;
   readonly smux: Readonly<SmuxConfig>;
   readonly socketBuffer: number;
@@ -75,6 +86,7 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
       key: options.key,
       crypt,
       compression: options.compression ?? true,
+      qpp: options.qpp === undefined ? undefined : parseQppOptions(options.qpp),
       session: parseSessionParameters(options.session),
       smux: parseSmuxConfig(options.smux ?? {}),
       socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
@@ -84,4 +96,10 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
   } catch (cause) {
     throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });
   }
+}
+
+function parseQppOptions(options: QppOptions): Required<QppOptions> {
+  const generation = options.generation ?? 'c';
+  if (!['a', 'b', 'c'].includes(generation)) throw new RangeError(`qpp.generation must be a, b or c, got ${String(generation)}`);
+  return { count: checkInteger(options.count ?? 61, 'qpp.count', 1, QPP_MAX_PADS), generation };
 }

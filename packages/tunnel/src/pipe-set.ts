@@ -2,6 +2,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
+import { QppPads } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host } from '@kcptun/transport';
 import type { Link } from './link.ts';
@@ -30,11 +31,13 @@ export class PipeSet {
   readonly #pipes: Set<Pipe> = new Set();
   readonly #emitter: EventEmitter<TunnelEvents>;
   readonly #options: ResolvedTunnelOptions;
+  readonly #qpp: QppPads | undefined;
   readonly #waiters: Set<() => void> = new Set();
 
   constructor(emitter: EventEmitter<TunnelEvents>, options: ResolvedTunnelOptions) {
     this.#emitter = emitter;
     this.#options = options;
+    this.#qpp = options.qpp === undefined ? undefined : new QppPads(options.key, options.qpp.count, options.qpp.generation);
   }
 
   /** Number of streams that are joined. */
@@ -49,7 +52,7 @@ export class PipeSet {
     this.#log(`stream opened ${label}`);
     opened.publish({ sid: stream.sid, label });
     this.#emitter.emit('stream', stream);
-    const pipe = new Pipe(link, stream, connection, (ended, error) => {
+    const pipe = new Pipe(link, stream, connection, this.#qpp, (ended, error) => {
       this.#pipes.delete(ended);
       if (error !== undefined) this.#log(`pipe: ${error.message} ${label}`);
       this.#log(`stream closed ${label}`);
@@ -79,6 +82,11 @@ export class PipeSet {
   /** Ends all streams and resets their connections. */
   destroyAll(error: Error): void {
     for (const pipe of [...this.#pipes]) pipe.destroy(error);
+  }
+
+  /** Wipes key material; the set must be empty. */
+  close(): void {
+    this.#qpp?.wipe();
   }
 
   #log(line: string): void {

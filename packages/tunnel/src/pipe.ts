@@ -3,6 +3,7 @@
 // stream's tokens and window are given back only when the system has taken the bytes.
 
 import type { Chunk } from '@kcptun/common';
+import { type QppPads, QppStream } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, ByteEvents } from '@kcptun/transport';
 import type { Link } from './link.ts';
@@ -16,12 +17,26 @@ export class Pipe implements ByteEvents {
   readonly stream: SmuxStream;
   readonly #connection: ByteConnection;
   readonly #onDone: (pipe: Pipe, error: Error | undefined) => void;
+  readonly #encrypt: QppStream | undefined;
+  readonly #decrypt: QppStream | undefined;
   #untaken = 0;
   #ended = false;
   #done = false;
 
-  /** Starts moving bytes at once. `onDone` is called once, when both are closed; with an error when that was not orderly. */
-  constructor(link: Link, stream: SmuxStream, connection: ByteConnection, onDone: (pipe: Pipe, error: Error | undefined) => void) {
+  /**
+   * Starts moving bytes at once.
+   * @param qpp - permutes the bytes of the stream; each direction has a state of its own
+   * @param onDone - called once, when both are closed; with an error when that was not orderly
+   */
+  constructor(
+    link: Link,
+    stream: SmuxStream,
+    connection: ByteConnection,
+    qpp: QppPads | undefined,
+    onDone: (pipe: Pipe, error: Error | undefined) => void,
+  ) {
+    this.#encrypt = qpp === undefined ? undefined : new QppStream(qpp);
+    this.#decrypt = qpp === undefined ? undefined : new QppStream(qpp);
     this.link = link;
     this.stream = stream;
     this.#connection = connection;
@@ -44,6 +59,8 @@ export class Pipe implements ByteEvents {
 
   onData(bytes: Uint8Array): void {
     if (this.#done) return;
+    // The bytes are ours (ByteEvents.onData): they are permuted where they are.
+    this.#encrypt?.encrypt(bytes, 0, bytes.length);
     if (!this.stream.write(bytes)) this.#connection.pause();
     this.link.kick();
   }
@@ -70,6 +87,7 @@ export class Pipe implements ByteEvents {
     while (this.#untaken < MAX_UNTAKEN) {
       const chunk = stream.take();
       if (chunk === undefined) break;
+      this.#decrypt?.decrypt(chunk.bytes, chunk.start, chunk.end - chunk.start);
       this.#untaken += chunk.end - chunk.start;
       this.#connection.write(chunk.bytes.subarray(chunk.start, chunk.end), () => this.#taken(chunk));
     }

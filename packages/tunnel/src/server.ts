@@ -79,6 +79,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     for (const link of [...this.#links]) link.close();
     for (const udp of this.#sockets) udp.close();
     this.#crypt?.close();
+    this.#pipes.close();
     this.emit('stopped');
   }
 
