@@ -1,7 +1,6 @@
 // GF(2^8) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11D) and the generator 2 (PROTOCOL fec §4). Addition is xor.
 
-/** The field's polynomial. */
-export const POLYNOMIAL = 0x11d;
+const POLYNOMIAL = 0x11d;
 
 /** Order of the multiplicative group: exponents count modulo this. */
 export const GROUP_ORDER = 255;

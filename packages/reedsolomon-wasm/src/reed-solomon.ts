@@ -38,7 +38,7 @@ const ROWS = 4;
  * The methods with `At` and {@link mulAddAll} work in place on `memory.bytes`; shards are given as offsets. Offsets of
  * shards that are written must be multiples of 16, the others may be anywhere. Lengths need not be multiples of 16, but
  * bytes up to the next multiple of 16 are read and written too: leave that room behind each shard, zeroed where it matters.
- * The methods without `At` take plain arrays and copy.
+ * The methods without `At` take plain arrays and copy, through 4 KiB for each shard that they reserve at first use.
  */
 export class ReedSolomon {
   /** Number of data shards. */
