@@ -48,9 +48,11 @@ export function findViolations(path, text) {
   };
   const visit = (/** @type {ts.Node} */ node) => {
     const specifier = specifierOf(node);
-    if (specifier !== undefined) {
-      const message = ts.isStringLiteralLike(specifier) ? importProblem(path, folder, pure, specifier.text) : 'import with a computed name';
-      if (message !== undefined) report(node, ts.isStringLiteralLike(specifier) ? specifier.text : 'import()', message);
+    if (specifier !== undefined && ts.isStringLiteralLike(specifier)) {
+      const message = importProblem(path, folder, pure, specifier.text);
+      if (message !== undefined) report(node, specifier.text, message);
+    } else if (specifier !== undefined && !rule.private) {
+      report(node, 'import()', 'has a computed name, which no check can follow');
     }
     if (pure && ts.isIdentifier(node) && !isNameOfMember(node)) {
       const name = node.text;
