@@ -219,3 +219,122 @@ export function salsa20(packet: usize, length: usize, state: usize): void {
     counter = i32x4.add(counter, i32x4.splat(4));
   }
 }
+
+// --- GCM -----------------------------------------------------------------------------------------------------------------
+// Counter blocks to be encrypted elsewhere, XOR with the result, and GHASH without tables or branches on secret data: there is no
+// carry-less multiplication in WebAssembly, but an integer multiplication is one as long as no carry reaches a bit that counts.
+// So operands are split into four parts of every fourth bit; sums of up to 15 fit between (the sixteenth is at the very top).
+//
+// GHASH has the lowest power in the highest bit of byte 0. n = the bytes as a big-endian number, r = n with its bits reversed: the low
+// half of n * h gives the low half of the product, the low half of r * reverse(h), reversed, the high one.
+// key: for each of h0, h1, h0 ^ h1 (low, high half), and then for their reversals, the four parts as u64.
+
+const M0: u64 = 0x1111111111111111;
+const M1: u64 = 0x2222222222222222;
+const M2: u64 = 0x4444444444444444;
+const M3: u64 = 0x8888888888888888;
+
+/** The low 64 bits of the carry-less product of x and a number whose four parts are at `key`. */
+@inline function multiply(x: u64, key: usize): u64 {
+  const x0 = x & M0;
+  const x1 = x & M1;
+  const x2 = x & M2;
+  const x3 = x & M3;
+  const k0 = load<u64>(key);
+  const k1 = load<u64>(key, 8);
+  const k2 = load<u64>(key, 16);
+  const k3 = load<u64>(key, 24);
+  return (((x0 * k0) ^ (x1 * k3) ^ (x2 * k2) ^ (x3 * k1)) & M0)
+    | (((x0 * k1) ^ (x1 * k0) ^ (x2 * k3) ^ (x3 * k2)) & M1)
+    | (((x0 * k2) ^ (x1 * k1) ^ (x2 * k0) ^ (x3 * k3)) & M2)
+    | (((x0 * k3) ^ (x1 * k2) ^ (x2 * k1) ^ (x3 * k0)) & M3);
+}
+
+/** Reverses the bits of every byte. */
+@inline function reverseBits(value: v128): v128 {
+  const reversed = i8x16(0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15);
+  const mask = i8x16.splat(0x0f);
+  const low = i8x16.swizzle(reversed, v128.and(value, mask));
+  const high = i8x16.swizzle(reversed, v128.and(i16x8.shr_u(value, 4), mask));
+  return v128.or(i16x8.shl(low, 4), high);
+}
+
+@inline function reverseBytes(value: v128): v128 {
+  return v128.shuffle<i8>(value, value, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+}
+
+/** One step of GHASH: the block times H. */
+function timesH(block: v128, key: usize): v128 {
+  const number = reverseBytes(block);
+  const n0 = i64x2.extract_lane(number, 0);
+  const n1 = i64x2.extract_lane(number, 1);
+  const bits = reverseBits(block);
+  const r1 = i64x2.extract_lane(bits, 0);
+  const r0 = i64x2.extract_lane(bits, 1);
+  const low0 = multiply(n0, key);
+  const low1 = multiply(n1, key + 32);
+  const lowM = multiply(n0 ^ n1, key + 64) ^ low0 ^ low1;
+  const high0 = multiply(r0, key + 96);
+  const high1 = multiply(r1, key + 128);
+  const highM = multiply(r0 ^ r1, key + 160) ^ high0 ^ high1;
+  // Reversed once more they are the high halves, one bit too far to the left, as the product has 127 bits.
+  const turned = reverseBits(reverseBytes(i64x2.replace_lane(i64x2.splat(high0), 1, high1)));
+  const turnedM = reverseBits(reverseBytes(i64x2.splat(highM)));
+  const high0r = (<u64>i64x2.extract_lane(turned, 1)) >> 1;
+  const high1r = (<u64>i64x2.extract_lane(turned, 0)) >> 1;
+  const highMr = (<u64>i64x2.extract_lane(turnedM, 0)) >> 1;
+  let v0 = low0;
+  let v1 = high0r ^ lowM;
+  let v2 = low1 ^ highMr;
+  let v3 = high1r;
+  // Bit-reversed products are one bit short: shift up, then fold the low 128 bits (the high powers) by x^128 = x^7 + x^2 + x + 1.
+  v3 = (v3 << 1) | (v2 >> 63);
+  v2 = (v2 << 1) | (v1 >> 63);
+  v1 = (v1 << 1) | (v0 >> 63);
+  v0 = v0 << 1;
+  v2 ^= v0 ^ (v0 >> 1) ^ (v0 >> 2) ^ (v0 >> 7);
+  v1 ^= (v0 << 63) ^ (v0 << 62) ^ (v0 << 57);
+  v3 ^= v1 ^ (v1 >> 1) ^ (v1 >> 2) ^ (v1 >> 7);
+  v2 ^= (v1 << 63) ^ (v1 << 62) ^ (v1 << 57);
+  return reverseBytes(i64x2.replace_lane(i64x2.splat(v2), 1, v3));
+}
+
+/** The tag of a ciphertext without additional data; `mask` is the encrypted first counter block. `key + 192` is work space of 16 bytes. */
+@inline function tagOf(data: usize, length: usize, key: usize, mask: usize): v128 {
+  let sum = i64x2.splat(0);
+  let at: usize = 0;
+  for (; at + 16 <= length; at += 16) sum = timesH(v128.xor(sum, v128.load(data + at)), key);
+  if (at < length) {
+    v128.store(key, i64x2.splat(0), 192);
+    memory.copy(key + 192, data + at, length - at);
+    sum = timesH(v128.xor(sum, v128.load(key, 192)), key);
+  }
+  const bits = reverseBytes(i64x2.replace_lane(i64x2.splat(0), 0, <u64>length << 3));
+  return v128.xor(timesH(v128.xor(sum, bits), key), v128.load(mask));
+}
+
+/** Writes `count` counter blocks of the 12-byte nonce, from 1 on. */
+export function gcmCounters(nonce: usize, count: u32, target: usize): void {
+  const low = load<u64>(nonce);
+  const high = load<u32>(nonce, 8);
+  for (let index: u32 = 1; index <= count; index++, target += 16) {
+    store<u64>(target, low);
+    store<u32>(target, high, 8);
+    // Big endian; a packet has less than 256 blocks.
+    store<u32>(target, index << 24, 12);
+  }
+}
+
+/** Encrypts `length` bytes in place and writes the tag behind them; `keystream` are the encrypted counter blocks. */
+export function gcmSeal(data: usize, length: usize, key: usize, keystream: usize): void {
+  xor(data, keystream + 16, length);
+  v128.store(data + length, tagOf(data, length, key, keystream));
+}
+
+/** Decrypts `length` bytes in place if the tag behind them fits, and returns 1; else returns 0. */
+export function gcmOpen(data: usize, length: usize, key: usize, keystream: usize): i32 {
+  const difference = v128.xor(tagOf(data, length, key, keystream), v128.load(data + length));
+  if (v128.any_true(difference)) return 0;
+  xor(data, keystream + 16, length);
+  return 1;
+}

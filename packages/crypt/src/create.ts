@@ -20,7 +20,7 @@ export function createPacketCrypt(options: PacketCryptOptions): PacketCrypt {
   checkBytes(key, 'key', KEY_SIZE);
   keySizeOf(method);
   if (method === 'null') return new NullPacketCrypt();
-  if (method === 'aes-128-gcm') return new TagPacketCrypt(method, createPortableTransform(method, key, undefined), random);
+  if (method === 'aes-128-gcm') return new TagPacketCrypt(method, createPortableTransform(method, key, undefined), undefined, random);
   const kernel = CryptKernel.create(options.memory);
   return new CrcPacketCrypt(method, createPortableTransform(method, key, kernel), kernel, crc32, random);
 }

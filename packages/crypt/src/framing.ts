@@ -149,18 +149,21 @@ export class TagPacketCrypt implements PacketCrypt {
   readonly integrity: Integrity = 'tag';
   tooShort = 0;
   readonly #transform: PacketTransform;
+  readonly #kernel: CryptKernel | undefined;
   readonly #nonces: NoncePool;
   #closed = false;
 
   /**
    * @param method - any with this framing
    * @param transform - the backend's work; owned from now on
+   * @param kernel - what the transform works with, if any; owned from now on
    * @param random - source of nonces
    */
-  constructor(method: CryptMethod, transform: PacketTransform, random: RandomSource) {
+  constructor(method: CryptMethod, transform: PacketTransform, kernel: CryptKernel | undefined, random: RandomSource) {
     this.method = method;
     this.backend = transform.backend;
     this.#transform = transform;
+    this.#kernel = kernel;
     this.#nonces = new NoncePool(random, TAG_NONCE_SIZE);
   }
 
@@ -195,6 +198,7 @@ export class TagPacketCrypt implements PacketCrypt {
     if (this.#closed) return;
     this.#closed = true;
     this.#transform.wipe();
+    this.#kernel?.release();
     this.#nonces.wipe();
   }
 }

@@ -16,6 +16,8 @@ const OWN_MEMORY_SIZE = 192 * 1024;
 type Crc32Kernel = (source: number, length: number, work: number, tables: number) => number;
 type XorKernel = (target: number, source: number, length: number) => number;
 type CfbRowKernel = (lanes: number, count: number, row: number, keystream: number, next: number) => number;
+type GcmCountersKernel = (nonce: number, count: number, target: number) => number;
+type GcmKernel = (data: number, length: number, key: number, keystream: number) => number;
 type Salsa20Kernel = (packet: number, length: number, state: number) => number;
 
 /** The kernels, bound to one memory. */
@@ -26,6 +28,12 @@ export class CryptKernel {
   readonly xor: XorKernel;
   /** One row of blocks of a batch in CFB mode: XOR with the keystream, and the ciphertext gathered for the next row. */
   readonly cfbRow: CfbRowKernel;
+  /** Counter blocks of a GCM nonce, from 1 on. */
+  readonly gcmCounters: GcmCountersKernel;
+  /** GCM: XOR with the encrypted counter blocks, and the tag written behind. */
+  readonly gcmSeal: GcmKernel;
+  /** GCM: 1 and XOR when the tag fits, else 0 and nothing changed. */
+  readonly gcmOpen: GcmKernel;
   /** Salsa20/20 over one packet in place. */
   readonly salsa20: Salsa20Kernel;
   readonly #crc32: Crc32Kernel;
@@ -37,6 +45,9 @@ export class CryptKernel {
     this.memory = memory;
     this.xor = exports['xor'] as XorKernel;
     this.cfbRow = exports['cfbRow'] as CfbRowKernel;
+    this.gcmCounters = exports['gcmCounters'] as GcmCountersKernel;
+    this.gcmSeal = exports['gcmSeal'] as GcmKernel;
+    this.gcmOpen = exports['gcmOpen'] as GcmKernel;
     this.salsa20 = exports['salsa20'] as Salsa20Kernel;
     this.#crc32 = exports['crc32'] as Crc32Kernel;
     this.#reserved = memory.reserve(RESERVED);

@@ -2,13 +2,15 @@
 
 import { createCipheriv } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
-import { PacketBatch } from '@kcptun/common';
+import { Arena, PacketBatch } from '@kcptun/common';
 import { salsa20 } from '@noble/ciphers/salsa.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import vectors from '../../testkit/vectors/crypt.json' with { type: 'json' };
 import { crc32 } from '../src/crc32.ts';
-import type { CryptMethod } from '../src/index.ts';
+import { CRYPT_METHODS, type CryptMethod, createPacketCrypt } from '../src/index.ts';
+import { CryptKernel } from '../src/kernel.ts';
+import { createNodePacketCrypt } from '../src/node/index.ts';
 import { aes } from '../src/portable/aes.ts';
 import { Salsa20Transform } from '../src/portable/salsa20-transform.ts';
 import { createPortableTransform } from '../src/portable/transform.ts';
@@ -85,4 +87,26 @@ test('CRC-32 equals zlib', () => {
     expect(crc32(bytes, offset, data.length)).toBe(zlibCrc32(data));
   });
   fc.assert(property, { numRuns: 100 });
+});
+
+test('the CRC-32 kernel equals zlib for every length', () => {
+  const kernel = CryptKernel.create(new Arena({ byteLength: 128 * 1024 }))!;
+  const bytes = Uint8Array.from({ length: 1600 }, (_, index) => (index * index * 31 + index * 7) >> 3);
+  const wrong: number[] = [];
+  for (let length = 0; length <= 1500; length++) {
+    const offset = 1 + (length % 17);
+    if (kernel.crc32(bytes, offset, length) !== zlibCrc32(bytes.subarray(offset, offset + length))) wrong.push(length);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('closing gives all memory back, overwritten', () => {
+  const memory = new Arena({ byteLength: 512 * 1024 });
+  for (const method of CRYPT_METHODS) {
+    for (const create of [createPacketCrypt, createNodePacketCrypt]) {
+      create({ method, key: KEY, random: (target) => target.fill(7), memory }).close();
+      expect(memory.used).toBe(0);
+      expect(memory.bytes.every((byte) => byte === 0)).toBe(true);
+    }
+  }
 });

@@ -1,13 +1,34 @@
 // The backend of public Node APIs: the suite in three kinds of memory, and how it is chosen.
 
 import { describe, expect, test } from 'vitest';
+import { TagPacketCrypt } from '../src/framing.ts';
 import { CRYPT_METHODS, deriveKey } from '../src/index.ts';
+import { CryptKernel } from '../src/kernel.ts';
+import { GcmBatchTransform } from '../src/node/gcm-batch-transform.ts';
 import { createNodePacketCrypt, deriveKeyAsync } from '../src/node/index.ts';
+import { OpensslGcmTransform } from '../src/node/openssl-gcm-transform.ts';
 import { describeBackend, KEY, ONE_OF_A_KIND, openAll, sealAll, WITH_WASM, WITHOUT_MEMORY, WITHOUT_WASM } from './compliance.ts';
 
 describeBackend({ name: 'node', create: createNodePacketCrypt, memory: WITH_WASM });
 describeBackend({ name: 'node without shared memory', create: createNodePacketCrypt, memory: WITHOUT_MEMORY, methods: ONE_OF_A_KIND });
 describeBackend({ name: 'node without WebAssembly', create: createNodePacketCrypt, memory: WITHOUT_WASM, methods: ONE_OF_A_KIND });
+
+// Which of the two is chosen depends on the OpenSSL of this Node; both are tested everywhere.
+describeBackend({
+  name: 'GCM by batches',
+  create: ({ key, random, memory }) => {
+    const kernel = CryptKernel.create(memory)!;
+    return new TagPacketCrypt('aes-128-gcm', new GcmBatchTransform(kernel, key.subarray(0, 16)), kernel, random);
+  },
+  memory: WITH_WASM,
+  methods: ['aes-128-gcm'],
+});
+describeBackend({
+  name: 'GCM by cipher objects',
+  create: ({ key, random }) => new TagPacketCrypt('aes-128-gcm', new OpensslGcmTransform(key.subarray(0, 16)), undefined, random),
+  memory: WITHOUT_MEMORY,
+  methods: ['aes-128-gcm'],
+});
 
 describe('selection', () => {
   test('OpenSSL does what it has', () => {

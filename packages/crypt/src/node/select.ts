@@ -11,6 +11,7 @@ import { KEY_SIZE } from '../key.ts';
 import { type CryptMethod, keySizeOf } from '../methods.ts';
 import type { PacketCrypt, PacketCryptOptions, PacketTransform } from '../packet-crypt.ts';
 import { createPortableTransform } from '../portable/transform.ts';
+import { GcmBatchTransform } from './gcm-batch-transform.ts';
 import { OpensslCfbTransform, type OpensslCipher } from './openssl-cfb-transform.ts';
 import { OpensslGcmTransform } from './openssl-gcm-transform.ts';
 
@@ -41,14 +42,16 @@ export function createNodePacketCrypt(options: NodePacketCryptOptions): PacketCr
   keySizeOf(method);
   if (method === 'null') return new NullPacketCrypt();
   const tagged = method === 'aes-128-gcm';
-  const kernel = tagged ? undefined : CryptKernel.create(options.memory);
+  const kernel = CryptKernel.create(options.memory);
   const portable = createPortableTransform(method, key, kernel);
   const openssl = tryOpenssl(method, key, kernel);
   const usable = openssl !== undefined && agree(method, openssl, portable);
   if (usable) portable.wipe();
   else openssl?.wipe();
   const transform = usable ? openssl : portable;
-  return tagged ? new TagPacketCrypt(method, transform, random) : new CrcPacketCrypt(method, transform, kernel, nodeCrc32(), random);
+  return tagged
+    ? new TagPacketCrypt(method, transform, kernel, random)
+    : new CrcPacketCrypt(method, transform, kernel, nodeCrc32(), random);
 }
 
 /** `zlib.crc32` where this Node has it (20.15, 22.2), else the portable one. */
@@ -58,10 +61,18 @@ function nodeCrc32(): Crc32 {
   return (bytes, offset, length) => native(bytes.subarray(offset, offset + length));
 }
 
+/** From OpenSSL 3.5 on (Node 24) making a cipher object costs several times what a packet's own work does; before, less than GHASH in a kernel. */
+function cipherObjectsAreSlow(): boolean {
+  const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
+  return major > 3 || (major === 3 && minor >= 5);
+}
+
 function tryOpenssl(method: CryptMethod, pass: Uint8Array, kernel: CryptKernel | undefined): PacketTransform | undefined {
   const key = pass.slice(0, keySizeOf(method));
   try {
-    if (method === 'aes-128-gcm') return new OpensslGcmTransform(key);
+    if (method === 'aes-128-gcm') {
+      return kernel !== undefined && cipherObjectsAreSlow() ? new GcmBatchTransform(kernel, key) : new OpensslGcmTransform(key);
+    }
     const cipher = OPENSSL_CIPHERS[method];
     return cipher === undefined ? undefined : new OpensslCfbTransform(cipher, key, kernel);
   } catch {
