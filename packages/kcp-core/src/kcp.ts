@@ -20,6 +20,7 @@ import {
   INTERVAL_MIN,
   MTU_MAX,
   OVERHEAD,
+  RTO_MAX,
   RTO_MIN,
   RTO_NDL,
   WND_MAX,
@@ -53,6 +54,8 @@ export class Kcp {
   stream: boolean;
   /** When true, `input` only remembers what it would flush, until `flushDeferred`. */
   deferFlush = false;
+  /** Longest time in ms that an acknowledged transmission was on its way, since the owner last set this to 0. */
+  slowestAck = 0;
   /** Counters. */
   readonly stats: KcpStats = new KcpStats();
   /** Memory with the segment that `peekSegment` found. Valid until `dropSegment`. */
@@ -157,6 +160,11 @@ export class Kcp {
     return this.#sender.window.inflight;
   }
 
+  /** Segments in flight that have an acknowledgement of their own, while an earlier one has none. */
+  get ackedAhead(): number {
+    return this.#sender.window.ackedAhead;
+  }
+
   /** Segments acknowledged so far, by una or by an ACK of their own. */
   get delivered(): number {
     return this.#sender.window.delivered;
@@ -170,6 +178,16 @@ export class Kcp {
   /** Whether a segment was sent 20 times. Information only: nothing stops by itself. */
   get deadLink(): boolean {
     return this.#sender.deadLink;
+  }
+
+  /** Least retransmission timeout in ms: 30 or 100 as `noDelay` sets it, or what a caller that knows the path better gave. */
+  get minRto(): number {
+    return this.#sender.rtt.minrto;
+  }
+
+  /** @throws {RangeError} when not in 1..60000 */
+  set minRto(ms: number) {
+    this.#sender.rtt.minrto = checkInteger(ms, 'minRto', 1, RTO_MAX);
   }
 
   /** Cap on segments in flight beside the windows, at least 1 (default `Infinity`); it keeps bursts off short buffers. */
@@ -333,6 +351,7 @@ export class Kcp {
       const sn = readU32(bytes, offset + 12);
       if (cmd === CMD_ACK) {
         if (sender.onAck(sn, ts)) due = true;
+        if (regular) this.slowestAck = Math.max(this.slowestAck, serialDiff(Math.floor(now), ts));
         if (this.#onAck !== undefined) this.#onAck(sn, ts, regular);
         latest = ts;
       } else if (cmd === CMD_PUSH) {

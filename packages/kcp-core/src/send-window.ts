@@ -27,6 +27,8 @@ export class SendWindow {
   end: number;
   /** Segments that were acknowledged, by una or by an ACK of their own. */
   delivered = 0;
+  /** Acknowledged segments that una has not passed. */
+  ackedAhead = 0;
   /** Index mask of all arrays. */
   mask: number = CAPACITY_MIN - 1;
   /** Time of the last transmission, u32 ms. */
@@ -111,6 +113,8 @@ export class SendWindow {
       if (slot >= 0) {
         this.#pool.give(slot);
         this.delivered += 1;
+      } else {
+        this.ackedAhead -= 1;
       }
       sn = (sn + 1) >>> 0;
     }
@@ -132,6 +136,7 @@ export class SendWindow {
     this.#pool.give(slot);
     this.slot[index] = ACKED;
     this.delivered += 1;
+    this.ackedAhead += 1;
   }
 
   /** Whether `sn` is in snd_buf and still waits for its acknowledgement. */
@@ -152,6 +157,7 @@ export class SendWindow {
       const slot = this.slot[sn & this.mask]!;
       if (slot >= 0) this.#pool.give(slot);
     }
+    this.ackedAhead = 0;
     this.unsent = this.una;
     this.nxt = this.una;
     this.end = this.una;

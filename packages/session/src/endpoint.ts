@@ -198,7 +198,7 @@ export class Endpoint implements EndpointContext {
       session.touched = false;
       if (session.closed) continue;
       const kcp = session.kcp;
-      session.updateInflight(now);
+      session.adapt(now);
       if (session.dirty) {
         session.dirty = false;
         kcp.flush(now);

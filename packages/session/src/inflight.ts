@@ -22,10 +22,10 @@ export class InflightLimit {
   limit: number;
   readonly #floor: number;
   readonly #interval: number;
-  #leastRtt = 0;
-  #leastRttNext = 0;
-  #leastRttSince = 0;
-  #sampleStart = 0;
+  #leastRtt: number = Number.POSITIVE_INFINITY;
+  #leastRttNext: number = Number.POSITIVE_INFINITY;
+  #leastRttSince: number = Number.NEGATIVE_INFINITY;
+  #sampleStart: number = Number.NEGATIVE_INFINITY;
   #delivered = 0;
   #lost = 0;
   #shrink = 1;
@@ -51,11 +51,11 @@ export class InflightLimit {
     this.#lost += lost;
     this.#leastRttNext = Math.min(this.#leastRttNext, srtt);
     if (now - this.#leastRttSince > RTT_WINDOW_MS) {
-      this.#leastRtt = this.#leastRttSince === 0 ? srtt : Math.min(srtt, this.#leastRttNext);
+      this.#leastRtt = this.#leastRttNext;
       this.#leastRttNext = srtt;
       this.#leastRttSince = now;
-    } else if (srtt < this.#leastRtt) {
-      this.#leastRtt = srtt;
+    } else {
+      this.#leastRtt = Math.min(this.#leastRtt, srtt);
     }
     const elapsed = now - this.#sampleStart;
     if (elapsed < Math.max(MIN_SAMPLE_MS, srtt)) return;

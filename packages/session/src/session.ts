@@ -11,6 +11,7 @@ import type { EndpointContext } from './endpoint.ts';
 import type { SessionError } from './errors.ts';
 import { InflightLimit } from './inflight.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
+import { RtoFloor } from './rto-floor.ts';
 import { SessionSink } from './transmitter.ts';
 
 /** Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more, because they only add delay. */
@@ -67,6 +68,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   readonly #encoder: FecEncoder | undefined;
   #decoder: FecDecoder | undefined;
   readonly #inflight: InflightLimit;
+  readonly #rtoFloor: RtoFloor = new RtoFloor();
+  readonly #minRto: number;
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -97,6 +100,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       pool: context.segments,
     });
     this.kcp.deferFlush = true;
+    this.#minRto = this.kcp.minRto;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
     this.kcp.inflightLimit = this.#inflight.limit;
     this.readBytes = context.transmitter.batch.bytes;
@@ -232,8 +236,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#input(bytes, offset, length, now, true);
   }
 
-  /** @internal Once per turn, before the flush: raises or lowers the in-flight limit by what was acknowledged. */
-  updateInflight(now: number): void {
+  /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
+  adapt(now: number): void {
     const kcp = this.kcp;
     const acked = kcp.delivered;
     const retrans = kcp.stats.retransSegs;
@@ -241,7 +245,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#inflight.handleAcks(now, acked - this.#ackedBefore, retrans - this.#retransBefore, kcp.srtt);
     this.#ackedBefore = acked;
     this.#retransBefore = retrans;
-    kcp.inflightLimit = this.#inflight.limit;
+    // The window reaches back to the first hole: what was acknowledged behind it is not on the wire any more.
+    kcp.inflightLimit = this.#inflight.limit + kcp.ackedAhead;
+    const floor = this.#rtoFloor.handleAck(now, kcp.slowestAck);
+    kcp.slowestAck = 0;
+    kcp.minRto = Math.max(this.#minRto, floor + kcp.interval);
   }
 
   /** @internal Gives memory back; the endpoint has forgotten the session. */

@@ -9,13 +9,14 @@ import { BATCH_CAPACITY, type KernelMemory, MAX_DATAGRAM, PacketBatch } from '@k
 import { TransportError } from '../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../host.ts';
 import { PathTable } from './path-table.ts';
+import type { ReceiveQueue, Receiver } from './receive-queue.ts';
 
 /** Bytes that may wait inside libuv; beyond, packets are refused and KCP sends them again. */
 const MAX_SEND_QUEUE = 1024 * 1024;
 const SLAB_SIZE = BATCH_CAPACITY * MAX_DATAGRAM;
 
 /** A socket of node:dgram. */
-export class DgramSocket implements DatagramSocket {
+export class DgramSocket implements DatagramSocket, Receiver {
   readonly backend = 'dgram';
   readonly #socket: dgram.Socket;
   readonly #events: DatagramEvents;
@@ -23,7 +24,8 @@ export class DgramSocket implements DatagramSocket {
   readonly #paths: PathTable = new PathTable();
   readonly #batch: PacketBatch;
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
-  #scheduled: NodeJS.Immediate | undefined;
+  readonly #queue: ReceiveQueue;
+  #queued = false;
   #closed = false;
   #local: SocketAddress = { address: '', port: 0, family: 4 };
   #sizes: BufferSizes = { receive: undefined, send: undefined };
@@ -33,6 +35,7 @@ export class DgramSocket implements DatagramSocket {
     options: DatagramOptions,
     events: DatagramEvents,
     memory: KernelMemory,
+    queue: ReceiveQueue,
     callback: (error: Error | undefined, socket: DatagramSocket | undefined) => void,
   ): void {
     const ipv4 = options.remote === undefined ? options.host !== '' && !options.host.includes(':') : options.remote.family === 4;
@@ -52,7 +55,7 @@ export class DgramSocket implements DatagramSocket {
     const ready = (): void => {
       called = true;
       socket.off('error', fail);
-      callback(undefined, new DgramSocket(socket, options, events, memory));
+      callback(undefined, new DgramSocket(socket, options, events, memory, queue));
     };
     const bound = (): void => {
       if (options.remote === undefined) ready();
@@ -61,8 +64,9 @@ export class DgramSocket implements DatagramSocket {
     socket.bind({ port: options.port, address: options.host === '' ? (ipv4 ? '0.0.0.0' : '::') : options.host, exclusive: true }, bound);
   }
 
-  private constructor(socket: dgram.Socket, options: DatagramOptions, events: DatagramEvents, memory: KernelMemory) {
+  private constructor(socket: dgram.Socket, options: DatagramOptions, events: DatagramEvents, memory: KernelMemory, queue: ReceiveQueue) {
     this.#socket = socket;
+    this.#queue = queue;
     this.#events = events;
     this.#remote = options.remote;
     this.#batch = new PacketBatch(memory);
@@ -119,7 +123,6 @@ export class DgramSocket implements DatagramSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     this.#batch.release();
     this.#socket.close();
   }
@@ -128,16 +131,20 @@ export class DgramSocket implements DatagramSocket {
     if (this.#closed) return;
     const path = this.#remote === undefined ? this.#paths.path(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4) : 0;
     this.#batch.addReceived(datagram, path);
-    if (this.#batch.full) this.#deliver();
-    else this.#scheduled ??= setImmediate(this.#deliverScheduled);
+    if (this.#batch.full) {
+      this.#hand();
+    } else if (!this.#queued) {
+      this.#queued = true;
+      this.#queue.add(this);
+    }
   }
 
-  readonly #deliverScheduled = (): void => {
-    this.#scheduled = undefined;
-    this.#deliver();
-  };
+  deliver(): void {
+    this.#queued = false;
+    this.#hand();
+  }
 
-  #deliver(): void {
+  #hand(): void {
     if (this.#closed || this.#batch.count === 0) return;
     this.#events.onBatch(this.#batch);
     this.#batch.clear();

@@ -9,6 +9,7 @@ import { TransportError } from '../errors.ts';
 import type { Host, SocketAddress } from '../host.ts';
 import { connectBytes, listenBytes } from './byte-connection.ts';
 import { DgramSocket } from './datagram-socket.ts';
+import { ReceiveQueue } from './receive-queue.ts';
 
 /** Options of {@link createNodeHost}. */
 export interface NodeHostOptions {
@@ -24,19 +25,17 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
     byteLength: options.arenaBytes ?? 16 * 1024 * 1024,
     wasm: options.wasm ?? process.env['KCPTUN_NO_WASM'] !== '1',
   });
+  const queue = new ReceiveQueue();
   return {
     now: () => performance.now(),
-    setTimer: (delay, callback) => {
-      const timer = setTimeout(callback, delay);
-      return { cancel: () => clearTimeout(timer) };
-    },
+    setTimer: (delay, callback) => queue.setTimer(delay, callback),
     random: (target) => {
       randomFillSync(target);
     },
     memory,
     createCrypt: (method, key) => createNodePacketCrypt({ method, key, memory }),
     resolve: resolveAddress,
-    openDatagram: (datagram, events, callback) => DgramSocket.open(datagram, events, memory, callback),
+    openDatagram: (datagram, events, callback) => DgramSocket.open(datagram, events, memory, queue, callback),
     connect: connectBytes,
     listen: listenBytes,
   };
