@@ -2,12 +2,23 @@
 
 import { describe, expect, test } from 'vitest';
 import { TagPacketCrypt } from '../src/framing.ts';
-import { CRYPT_METHODS, deriveKey } from '../src/index.ts';
+import { CRYPT_METHODS, createPacketCrypt, deriveKey } from '../src/index.ts';
 import { CryptKernel } from '../src/kernel.ts';
 import { GcmBatchTransform } from '../src/node/gcm-batch-transform.ts';
 import { createNodePacketCrypt, deriveKeyAsync } from '../src/node/index.ts';
 import { OpensslGcmTransform } from '../src/node/openssl-gcm-transform.ts';
-import { describeBackend, KEY, ONE_OF_A_KIND, openAll, sealAll, WITH_WASM, WITHOUT_MEMORY, WITHOUT_WASM } from './compliance.ts';
+import {
+  describeBackend,
+  KEY,
+  ONE_OF_A_KIND,
+  openAll,
+  payloads,
+  sealAll,
+  seeded,
+  WITH_WASM,
+  WITHOUT_MEMORY,
+  WITHOUT_WASM,
+} from './compliance.ts';
 
 describeBackend({ name: 'node', create: createNodePacketCrypt, memory: WITH_WASM });
 describeBackend({ name: 'node without shared memory', create: createNodePacketCrypt, memory: WITHOUT_MEMORY, methods: ONE_OF_A_KIND });
@@ -34,6 +45,18 @@ describe('selection', () => {
   test('OpenSSL does what it has', () => {
     for (const method of ['aes', 'aes-128', 'aes-192', 'aes-128-gcm', '3des', 'sm4'] as const) {
       expect(createNodePacketCrypt({ method, key: KEY }).backend).toBe('node');
+    }
+  });
+
+  test('large batches of long packets are the very bytes of packet by packet', () => {
+    const memory = WITH_WASM();
+    for (const method of ['aes', 'aes-192', 'aes-128'] as const) {
+      const plain = payloads(
+        Array.from({ length: 64 }, (_, at) => 1400 - 3 * at),
+        6,
+      );
+      const wires = sealAll(createNodePacketCrypt({ method, key: KEY, random: seeded(4), memory }), plain, memory);
+      expect(wires).toEqual(sealAll(createPacketCrypt({ method, key: KEY, random: seeded(4) }), plain));
     }
   });
 
