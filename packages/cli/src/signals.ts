@@ -3,7 +3,9 @@
 
 /** The part of `process` that is used. */
 export interface SignalSource {
+  /** Adds a listener. */
   on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  /** Takes a listener off. */
   off(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
 }
 

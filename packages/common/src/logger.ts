@@ -5,9 +5,13 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 
 /** Receives log lines. The message is complete in itself; `fields` repeats its facts for machines. */
 export interface Logger {
+  /** Detail for whoever looks for a fault. */
   debug(message: string, fields?: LogFields): void;
+  /** What happens in the ordinary course. */
   info(message: string, fields?: LogFields): void;
+  /** Something to look at; the work goes on. */
   warn(message: string, fields?: LogFields): void;
+  /** Something failed. */
   error(message: string, fields?: LogFields): void;
 }
 

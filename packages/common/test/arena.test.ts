@@ -1,3 +1,5 @@
+// The memory that kernels and batches share.
+
 import { Arena, isKcptunError } from '@kcptun/common';
 import { describe, expect, it } from 'vitest';
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// kcptun-client: everything it does is in @kcptun/cli.
+
 import { runClient } from '@kcptun/cli';
 
 await runClient();

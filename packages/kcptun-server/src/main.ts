@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// kcptun-server: everything it does is in @kcptun/cli.
+
 import { runServer } from '@kcptun/cli';
 
 await runServer();

@@ -17,6 +17,7 @@ export type StreamAddress = { readonly host: string; readonly port: number } | {
 
 /** A timer that has not fired yet. */
 export interface HostTimer {
+  /** Prevents the call; does nothing when it has come. */
   cancel(): void;
 }
 
@@ -82,7 +83,9 @@ export interface ByteConnection {
   write(bytes: Uint8Array, onTaken: () => void): void;
   /** Sends what is queued, then the end of this direction. */
   end(): void;
+  /** Holds incoming bytes back, and with them the peer. */
   pause(): void;
+  /** Lets bytes come (again). */
   resume(): void;
   /** Closes at once; with `reset` the peer is told that it was not orderly. Idempotent. */
   destroy(reset: boolean): void;

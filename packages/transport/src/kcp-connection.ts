@@ -115,12 +115,14 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     }
   }
 
+  /** @internal */
   override _read(): void {
     this.#reading = true;
     this.#push();
     this.#udp.flush();
   }
 
+  /** @internal */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (this.#session.drained) this.#waitingSince = this.#now();
     this.#pending = { bytes: chunk, done: 0, callback };
@@ -129,6 +131,7 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     this.#arm();
   }
 
+  /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
     this.#finish = (error) => {
       callback(error);
@@ -140,6 +143,7 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     this.onWritable();
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#scheduler.set(this, undefined);
     const finish = this.#finish;

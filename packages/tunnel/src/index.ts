@@ -2,6 +2,6 @@
 export { TunnelClient } from './client.ts';
 export { TunnelError, type TunnelErrorCode } from './errors.ts';
 export type { Link } from './link.ts';
-export type { TunnelClientOptions, TunnelOptions, TunnelServerOptions } from './options.ts';
+export type { QppOptions, TunnelClientOptions, TunnelOptions, TunnelServerOptions } from './options.ts';
 export type { TunnelEvents } from './pipe-set.ts';
 export { TunnelServer } from './server.ts';

@@ -12,7 +12,7 @@ import { explainFailure, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
 
 /** What a link tells its owner. */
-export interface LinkEvents {
+interface LinkEvents {
   /** The peer opened a stream. */
   onStream(stream: SmuxStream): void;
   /** The link has ended, its streams with it; the last call. */

@@ -1,2 +1,0 @@
-/** Benchmarks, on built output. */
-export {};

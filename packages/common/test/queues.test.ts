@@ -1,0 +1,107 @@
+// Ring, ByteQueue and Deadlines against the plainest models there are.
+
+import { ByteQueue, ChunkPool, Deadlines, type HasDeadline, Ring } from '@kcptun/common';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+describe('Ring', () => {
+  it('behaves like an array', () => {
+    const operation = fc.oneof(
+      fc.record({ op: fc.constant('push' as const), value: fc.nat(9) }),
+      fc.record({ op: fc.constant('shift' as const) }),
+      fc.record({ op: fc.constant('remove' as const), value: fc.nat(9) }),
+    );
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+        const ring = new Ring<number>();
+        const model: number[] = [];
+        for (const step of operations) {
+          if (step.op === 'push') {
+            ring.push(step.value);
+            model.push(step.value);
+          } else if (step.op === 'shift') {
+            expect(ring.shift()).toBe(model.shift());
+          } else {
+            const index = model.indexOf(step.value);
+            if (index >= 0) model.splice(index, 1);
+            expect(ring.remove(step.value)).toBe(index >= 0);
+          }
+          expect(Array.from({ length: ring.length }, (_, index) => ring.at(index))).toEqual(model);
+        }
+        ring.clear();
+        expect([ring.length, ring.at(0), ring.shift()]).toEqual([0, undefined, undefined]);
+      }),
+    );
+  });
+});
+
+describe('ByteQueue', () => {
+  it('gives bytes back in order, by chunk or by copy, and every chunk to the pool', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(200_000), fc.nat(3)), { maxLength: 12 }), (steps) => {
+        const pool = new ChunkPool(2);
+        const queue = new ByteQueue(pool);
+        let written = 0;
+        let read = 0;
+        for (const [size, how] of steps) {
+          if (how < 2) {
+            const bytes = Uint8Array.from({ length: size + 2 }, (_, index) => (written + index - 1) & 255);
+            queue.append(bytes, 1, size);
+            written += size;
+          } else if (how === 2) {
+            const chunk = queue.take();
+            if (chunk === undefined) continue;
+            expect(chunk.bytes[chunk.start]).toBe(read & 255);
+            read += chunk.end - chunk.start;
+            expect(chunk.bytes[chunk.end - 1]).toBe((read - 1) & 255);
+            pool.release(chunk);
+          } else {
+            const target = new Uint8Array(size);
+            const got = queue.read(target);
+            expect(got).toBe(Math.min(size, written - read));
+            for (let index = 0; index < got; index += 997) expect(target[index]).toBe((read + index) & 255);
+            read += got;
+          }
+          expect(queue.length).toBe(written - read);
+        }
+        expect(queue.clear()).toBe(written - read);
+        expect(pool.lent).toBe(0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('takes a small chunk for little and large ones for more', () => {
+    const queue = new ByteQueue(new ChunkPool());
+    queue.append(new Uint8Array(10), 0, 10);
+    queue.append(new Uint8Array(5000), 0, 5000);
+    expect([queue.take()?.bytes.length, queue.take()?.bytes.length, queue.take()]).toEqual([4096, 65_536, undefined]);
+  });
+});
+
+describe('Deadlines', () => {
+  it('is a sorted list', () => {
+    const step = fc.tuple(fc.nat(9), fc.option(fc.nat(100), { nil: undefined }));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), fc.nat(100), (steps, now) => {
+        const items = Array.from({ length: 10 }, (): HasDeadline => ({ deadline: 0, deadlineIndex: -1 }));
+        const deadlines = new Deadlines<HasDeadline>();
+        const model = new Map<HasDeadline, number>();
+        for (const [index, deadline] of steps) {
+          const item = items[index] as HasDeadline;
+          deadlines.set(item, deadline);
+          if (deadline === undefined) model.delete(item);
+          else model.set(item, deadline);
+          expect(deadlines.length).toBe(model.size);
+          expect(deadlines.next).toBe(model.size === 0 ? undefined : Math.min(...model.values()));
+        }
+        const due: number[] = [];
+        for (let item = deadlines.pollDue(now); item !== undefined; item = deadlines.pollDue(now)) {
+          expect(item.deadlineIndex).toBe(-1);
+          due.push(item.deadline);
+        }
+        expect(due).toEqual([...model.values()].filter((deadline) => deadline <= now).sort((a, b) => a - b));
+      }),
+    );
+  });
+});
