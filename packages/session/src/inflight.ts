@@ -6,8 +6,9 @@
 //
 // The least RTT of the last ten seconds, not the smoothed one: that grows with the queue which the limit is to prevent.
 // Factor 2 lets the limit double each round trip, so that it never holds a long path back: the floor alone fills 2048 segments a round trip,
-// and whatever is delivered of it raises the limit. The rate counts lost segments too and the shrinking ends at one half, so that a path
-// which always loses a fifth of everything is not throttled further and further.
+// and whatever is delivered of it raises the limit. A path which always loses a fifth of everything must not be throttled further and
+// further: the rate counts lost segments too, the shrinking ends at one half, and a round in which something else held the sender back (the
+// window waiting for one segment that was lost again and again, or nothing to send) does not lower the limit.
 
 const RTT_WINDOW_MS = 10_000;
 const MIN_SAMPLE_MS = 10;
@@ -28,6 +29,7 @@ export class InflightLimit {
   #sampleStart: number = Number.NEGATIVE_INFINITY;
   #delivered = 0;
   #lost = 0;
+  #mostOutstanding = 0;
   #shrink = 1;
 
   /**
@@ -45,8 +47,10 @@ export class InflightLimit {
    * @param acked - segments newly acknowledged
    * @param lost - segments retransmitted since the last call
    * @param srtt - smoothed RTT in ms
+   * @param outstanding - segments that were on the wire unacknowledged before
    */
-  handleAcks(now: number, acked: number, lost: number, srtt: number): void {
+  handleAcks(now: number, acked: number, lost: number, srtt: number, outstanding: number): void {
+    this.#mostOutstanding = Math.max(this.#mostOutstanding, outstanding);
     this.#delivered += acked;
     this.#lost += lost;
     this.#leastRttNext = Math.min(this.#leastRttNext, srtt);
@@ -65,8 +69,10 @@ export class InflightLimit {
     if (elapsed < 4 * Math.max(MIN_SAMPLE_MS, srtt)) {
       const rate = (this.#delivered + this.#lost) / elapsed;
       const wanted = Math.max(this.#floor, 2 * rate * (this.#leastRtt + this.#interval));
-      this.limit = Math.floor(wanted * this.#shrink);
+      const next = Math.floor(wanted * this.#shrink);
+      if (next > this.limit || this.#mostOutstanding >= this.limit) this.limit = next;
     }
+    this.#mostOutstanding = 0;
     this.#sampleStart = now;
     this.#delivered = 0;
     this.#lost = 0;

@@ -242,7 +242,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     const acked = kcp.delivered;
     const retrans = kcp.stats.retransSegs;
     if (acked === this.#ackedBefore && retrans === this.#retransBefore) return;
-    this.#inflight.handleAcks(now, acked - this.#ackedBefore, retrans - this.#retransBefore, kcp.srtt);
+    const newlyAcked = acked - this.#ackedBefore;
+    const outstanding = kcp.inflight - kcp.ackedAhead + newlyAcked;
+    this.#inflight.handleAcks(now, newlyAcked, retrans - this.#retransBefore, kcp.srtt, outstanding);
     this.#ackedBefore = acked;
     this.#retransBefore = retrans;
     // The window reaches back to the first hole: what was acknowledged behind it is not on the wire any more.
