@@ -15,7 +15,7 @@ import { NoncePool } from './nonce-pool.ts';
 import type { PacketCrypt, PacketTransform } from './packet-crypt.ts';
 
 /** Bytes of the nonce in front of a packet with a CRC. */
-export const NONCE_SIZE = 16;
+const NONCE_SIZE = 16;
 /** Bytes of the header with a CRC: nonce and CRC-32. */
 export const CRC_HEADER_SIZE = 20;
 /** Bytes of the nonce in front of a packet with a tag. */

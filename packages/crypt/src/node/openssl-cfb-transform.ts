@@ -8,8 +8,8 @@
 //   c i = p i xor E(c i-1) holds from block 1 on, and block 0 is as random as the nonce that goes into it.
 // Sealing, large batches of long packets: CFB by rows, see cfb-rows.ts.
 
-import { createCipheriv, randomBytes } from 'node:crypto';
-import { BATCH_CAPACITY, MAX_DATAGRAM, type PacketBatch } from '@kcptun/common';
+import { createCipheriv } from 'node:crypto';
+import { BATCH_CAPACITY, MAX_DATAGRAM, type PacketBatch, type RandomSource } from '@kcptun/common';
 import type { CryptKernel } from '../kernel.ts';
 import type { PacketTransform } from '../packet-crypt.ts';
 import { WordView } from '../portable/word-view.ts';
@@ -50,11 +50,14 @@ export class OpensslCfbTransform implements PacketTransform {
    * @param cipher - names and block size
    * @param key - of the cipher's length; not kept
    * @param kernel - does the XOR where it can; the scratch memory is reserved in its memory
+   * @param random - source of the long-lived cipher's IV
    * @throws whatever `createCipheriv` throws when this OpenSSL lacks the cipher
    */
-  constructor(cipher: OpensslCipher, key: Uint8Array, kernel: CryptKernel | undefined) {
+  constructor(cipher: OpensslCipher, key: Uint8Array, kernel: CryptKernel | undefined, random: RandomSource) {
     this.#blockSize = cipher.blockSize;
-    this.#cfb = createCipheriv(cipher.cfb, key, randomBytes(cipher.blockSize));
+    const iv = new Uint8Array(cipher.blockSize);
+    random(iv);
+    this.#cfb = createCipheriv(cipher.cfb, key, iv);
     this.#ecb = createCipheriv(cipher.ecb, key, null);
     this.#ecb.setAutoPadding(false);
     this.#kernel = kernel;

@@ -3,7 +3,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import * as zlib from 'node:zlib';
-import { checkBytes, PacketBatch } from '@kcptun/common';
+import { checkBytes, PacketBatch, type RandomSource } from '@kcptun/common';
 import { type Crc32, crc32 } from '../crc32.ts';
 import { CRC_HEADER_SIZE, CrcPacketCrypt, NullPacketCrypt, TAG_NONCE_SIZE, TAG_SIZE, TagPacketCrypt } from '../framing.ts';
 import { CryptKernel } from '../kernel.ts';
@@ -44,7 +44,7 @@ export function createNodePacketCrypt(options: NodePacketCryptOptions): PacketCr
   const tagged = method === 'aes-128-gcm';
   const kernel = CryptKernel.create(options.memory);
   const portable = createPortableTransform(method, key, kernel);
-  const openssl = tryOpenssl(method, key, kernel);
+  const openssl = tryOpenssl(method, key, kernel, random);
   const usable = openssl !== undefined && agree(method, openssl, portable);
   if (usable) portable.wipe();
   else openssl?.wipe();
@@ -67,14 +67,19 @@ function cipherObjectsAreSlow(): boolean {
   return major > 3 || (major === 3 && minor >= 5);
 }
 
-function tryOpenssl(method: CryptMethod, pass: Uint8Array, kernel: CryptKernel | undefined): PacketTransform | undefined {
+function tryOpenssl(
+  method: CryptMethod,
+  pass: Uint8Array,
+  kernel: CryptKernel | undefined,
+  random: RandomSource,
+): PacketTransform | undefined {
   const key = pass.slice(0, keySizeOf(method));
   try {
     if (method === 'aes-128-gcm') {
       return kernel !== undefined && cipherObjectsAreSlow() ? new GcmBatchTransform(kernel, key) : new OpensslGcmTransform(key);
     }
     const cipher = OPENSSL_CIPHERS[method];
-    return cipher === undefined ? undefined : new OpensslCfbTransform(cipher, key, kernel);
+    return cipher === undefined ? undefined : new OpensslCfbTransform(cipher, key, kernel, random);
   } catch {
     // This OpenSSL lacks the cipher (left out, moved to the legacy provider, or forbidden by FIPS mode).
     return undefined;
