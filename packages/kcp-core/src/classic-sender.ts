@@ -6,7 +6,7 @@
 
 import { serialDiff } from '@kcptun/common';
 import type { AckSample, CongestionController } from './congestion.ts';
-import { CMD_PUSH, DEADLINK, FASTACK_DONE, INTERVAL_DEF, OVERHEAD, WND_RCV, WND_SND } from './constants.ts';
+import { CMD_PUSH, DEADLINK, FASTACK_DONE, INTERVAL_DEF, OVERHEAD, RESEND_NEVER, WND_RCV, WND_SND } from './constants.ts';
 import { FAST_ACK_LOG_MAX, FastAcks } from './fast-acks.ts';
 import type { PacketWriter } from './packet-writer.ts';
 import { RttEstimator } from './rtt.ts';
@@ -41,13 +41,15 @@ export class ClassicSender {
   congestion: CongestionController | undefined;
   readonly #pool: SegmentPool;
   readonly #stats: KcpStats;
-  readonly #fastAcks: FastAcks = new FastAcks();
+  readonly #fastAcks: FastAcks;
   readonly #sample: AckSample = { now: 0, acked: 0, delivered: 0, lost: 0, rtt: -1, inflight: 0, wnd: 0, blocked: false };
   #sampledDelivered = 0;
   #sampledRetrans = 0;
-  // Not later than the earliest timeout; exact while segment `earliestSn` is pending.
+  // Not later than the earliest timeout; the very timeout while segment `earliestSn` is pending and keeps its time.
   #earliest: number = Number.POSITIVE_INFINITY;
   #earliestSn = 0;
+  #earliestKept = false;
+  #walkDue = false;
   #fast = 0;
   #early = 0;
   #timeouts = 0;
@@ -55,6 +57,7 @@ export class ClassicSender {
 
   constructor(pool: SegmentPool, stats: KcpStats, startSn: number, mss: number, congestion: CongestionController | undefined) {
     this.window = new SendWindow(pool, startSn);
+    this.#fastAcks = new FastAcks(startSn);
     this.mss = mss;
     this.congestion = congestion;
     this.#pool = pool;
@@ -104,7 +107,8 @@ export class ClassicSender {
 
   /** Settings changed: the next full flush walks the window. */
   reconsider(): void {
-    this.#fastAcks.fastDue = true;
+    this.#fastAcks.unsettle(this.window.una);
+    this.#walkDue = true;
   }
 
   /** Steps 4-6 of a flush at `cur` (whole ms). Returns the ms until the next flush. */
@@ -122,9 +126,16 @@ export class ClassicSender {
     this.#fast = 0;
     this.#early = 0;
     this.#timeouts = 0;
-    const resent = this.fastresend > 0 ? this.fastresend : FASTACK_DONE;
-    if (cur >= this.#earliest || this.#fastAcks.fastDue || (admitted === 0 && this.#fastAcks.earlyDue)) {
-      this.#resend(cur, resent, admitted, writer);
+    const resent = this.fastresend > 0 ? this.fastresend : RESEND_NEVER;
+    const fastAcks = this.#fastAcks;
+    if (cur >= this.#earliest || this.#walkDue) {
+      this.#earliest = Number.POSITIVE_INFINITY;
+      this.#walkDue = false;
+      this.#resend(window.una, window.unsent, cur, resent, admitted, writer);
+    } else if (fastAcks.earlyDue && (fastAcks.fastDue || admitted === 0)) {
+      const from = serialDiff(fastAcks.low, window.una) > 0 ? fastAcks.low : window.una;
+      const end = (fastAcks.high + 1) >>> 0;
+      this.#resend(from, serialDiff(end, window.unsent) < 0 ? end : window.unsent, cur, resent, admitted, writer);
     }
     if (window.unsent !== window.nxt) this.#sendNew(cur, resent, writer);
     if (this.#fast + this.#early + this.#timeouts > 0) this.#count(cur);
@@ -145,7 +156,7 @@ export class ClassicSender {
   get due(): boolean {
     const window = this.window;
     if (window.unsent !== window.nxt || this.acksCollected) return true;
-    if (window.una !== window.nxt && (this.#fastAcks.fastDue || this.#fastAcks.earlyDue)) return true;
+    if (window.una !== window.nxt && (this.#walkDue || this.#fastAcks.earlyDue)) return true;
     if (window.nxt === window.end) return false;
     let limit = Math.min(this.sndWnd, this.rmtWnd, this.inflightLimit);
     // The window of a controller that has not seen a flush yet may still be 0.
@@ -156,53 +167,45 @@ export class ClassicSender {
   /** Gives all payload back. */
   clear(): void {
     this.window.clear();
-    this.#fastAcks.clear();
+    this.#fastAcks.clear(this.window.una);
     this.#earliest = Number.POSITIVE_INFINITY;
   }
 
-  /** Walks the segments that were sent before: retransmits, and finds the earliest timeout anew. */
-  #resend(cur: number, resent: number, admitted: number, writer: PacketWriter): void {
+  /** Walks segments that were sent before, all or those that ACKs have counted: retransmits, and notes the earliest timeout. */
+  #resend(from: number, end: number, cur: number, resent: number, admitted: number, writer: PacketWriter): void {
     const window = this.window;
+    const fastAcks = this.#fastAcks;
     const mask = window.mask;
     const fastacks = window.fastack;
     const resendts = window.resendts;
     const slots = window.slot;
-    const end = window.unsent;
-    let earliest = Number.POSITIVE_INFINITY;
-    let earliestSn = 0;
-    let earlyDue = false;
-    for (let sn = window.una; sn !== end; sn = (sn + 1) >>> 0) {
+    fastAcks.fastDue = false;
+    fastAcks.earlyDue = false;
+    for (let sn = from; serialDiff(sn, end) < 0; sn = (sn + 1) >>> 0) {
       const index = sn & mask;
       if (slots[index]! < 0) continue;
       const fastack = fastacks[index]!;
-      const counted = fastack > 0 && fastack !== FASTACK_DONE;
-      if (counted && (fastack >= resent || admitted === 0)) {
+      if (fastack > 0 && (fastack >= resent || admitted === 0)) {
         // Not again before a timeout, or every further ACK would trigger another copy.
         fastacks[index] = FASTACK_DONE;
         window.rto[index] = this.rtt.rto;
         if (fastack >= resent) this.#fast += 1;
         else this.#early += 1;
+        if (sn === this.#earliestSn) this.#earliestKept = false;
         this.#transmit(sn, index, cur, writer);
       } else if (cur >= resendts[index]!) {
         const rto = this.rtt.rto;
         window.rto[index] = window.rto[index]! + (this.nodelay ? rto >>> 1 : rto);
         fastacks[index] = 0;
+        if (fastack === FASTACK_DONE) fastAcks.unsettle(window.una);
         this.#timeouts += 1;
         if (window.xmit[index]! >= PERSISTENT_XMIT) this.#persistent = true;
         this.#transmit(sn, index, cur, writer);
-      } else if (counted) {
-        earlyDue = true;
+      } else if (fastack > 0) {
+        fastAcks.note(sn);
       }
-      const due = resendts[index]!;
-      if (due < earliest) {
-        earliest = due;
-        earliestSn = sn;
-      }
+      this.#noteTimeout(sn, resendts[index]!);
     }
-    this.#earliest = earliest;
-    this.#earliestSn = earliestSn;
-    this.#fastAcks.fastDue = false;
-    this.#fastAcks.earlyDue = earlyDue;
   }
 
   /** Transmits the segments of snd_buf that were never sent. */
@@ -215,14 +218,11 @@ export class ClassicSender {
       if (window.slot[index]! < 0) continue;
       window.rto[index] = this.rtt.rto;
       this.#transmit(sn, index, cur, writer);
-      if (due < this.#earliest) {
-        this.#earliest = due;
-        this.#earliestSn = sn;
-      }
+      this.#noteTimeout(sn, due);
       // Only a peer that acknowledges what it cannot have got makes these counts.
       const fastack = window.fastack[index]!;
       if (fastack > 0) {
-        this.#fastAcks.earlyDue = true;
+        this.#fastAcks.note(sn);
         if (fastack >= resent) this.#fastAcks.fastDue = true;
       }
     }
@@ -259,19 +259,23 @@ export class ClassicSender {
   #untilNext(cur: number): number {
     if (this.window.una === this.window.nxt) this.#earliest = Number.POSITIVE_INFINITY;
     if (this.#earliest - cur >= this.interval) return this.interval;
-    if (!this.window.pending(this.#earliestSn)) this.#findEarliest();
+    if (!this.#earliestKept || !this.window.pending(this.#earliestSn)) this.#findEarliest();
     return Math.min(this.interval, this.#earliest - cur);
   }
 
   #findEarliest(): void {
     const window = this.window;
-    let earliest = Number.POSITIVE_INFINITY;
-    for (let sn = window.una; serialDiff(sn, window.unsent) < 0; sn = (sn + 1) >>> 0) {
+    this.#earliest = Number.POSITIVE_INFINITY;
+    for (let sn = window.una; sn !== window.unsent; sn = (sn + 1) >>> 0) {
       const index = sn & window.mask;
-      if (window.slot[index]! < 0 || window.resendts[index]! >= earliest) continue;
-      earliest = window.resendts[index]!;
-      this.#earliestSn = sn;
+      if (window.slot[index]! >= 0) this.#noteTimeout(sn, window.resendts[index]!);
     }
-    this.#earliest = earliest;
+  }
+
+  #noteTimeout(sn: number, at: number): void {
+    if (at >= this.#earliest) return;
+    this.#earliest = at;
+    this.#earliestSn = sn;
+    this.#earliestKept = true;
   }
 }

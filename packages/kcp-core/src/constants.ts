@@ -59,5 +59,7 @@ export const FRAGMENTS_MAX = 255;
 /** Most acknowledgements that wait for a flush; further data segments are dropped as if they had been lost. */
 export const ACKLIST_MAX = 16_384;
 
-/** Value of `fastack` that keeps a segment from being retransmitted early again until its timeout (PROTOCOL kcp §8). */
-export const FASTACK_DONE = 0xffff_ffff;
+/** `fastack` of a segment that was sent again early and will not be before a timeout: 0xffffffff of the reference, as i32. */
+export const FASTACK_DONE = -1;
+/** The fast-ack threshold that stands for `resend` 0 (PROTOCOL kcp §8). */
+export const RESEND_NEVER = 0xffff_ffff;

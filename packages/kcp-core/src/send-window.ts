@@ -31,14 +31,14 @@ export class SendWindow {
   ackedAhead = 0;
   /** Index mask of all arrays. */
   mask: number = CAPACITY_MIN - 1;
-  /** Time of the last transmission, u32 ms. */
-  ts: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  /** Time of the last transmission, low 32 bits of the ms. */
+  ts: Int32Array = new Int32Array(CAPACITY_MIN);
   /** When the segment times out, ms. */
   resendts: Float64Array = new Float64Array(CAPACITY_MIN);
   /** Current timeout, ms. */
   rto: Uint32Array = new Uint32Array(CAPACITY_MIN);
   /** How many later transmissions were acknowledged, or FASTACK_DONE. */
-  fastack: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  fastack: Int32Array = new Int32Array(CAPACITY_MIN);
   /** Number of transmissions. */
   xmit: Uint32Array = new Uint32Array(CAPACITY_MIN);
   /** Payload slot, negative once acknowledged. */
@@ -167,10 +167,10 @@ export class SendWindow {
     const from = this.una & this.mask;
     const count = (this.end - this.una) >>> 0;
     const to = this.una & (capacity - 1);
-    this.ts = moved(this.ts, new Uint32Array(capacity), from, to, count);
+    this.ts = moved(this.ts, new Int32Array(capacity), from, to, count);
     this.resendts = moved(this.resendts, new Float64Array(capacity), from, to, count);
     this.rto = moved(this.rto, new Uint32Array(capacity), from, to, count);
-    this.fastack = moved(this.fastack, new Uint32Array(capacity), from, to, count);
+    this.fastack = moved(this.fastack, new Int32Array(capacity), from, to, count);
     this.xmit = moved(this.xmit, new Uint32Array(capacity), from, to, count);
     this.slot = moved(this.slot, new Int32Array(capacity), from, to, count);
     this.length = moved(this.length, new Uint16Array(capacity), from, to, count);
