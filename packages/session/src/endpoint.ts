@@ -8,9 +8,19 @@
 // `now` (ms) never goes back. Output leaves through the `transmit` function given at creation, a sealed batch at a time and synchronously:
 // a poll method would have to suspend Kcp.flush in the middle of a window or keep megabytes of sealed packets.
 
-import { Deadlines, DROPPED, type KernelMemory, type PacketBatch, type RandomSource, Ring, readU16, readU32 } from '@kcptun/common';
+import {
+  checkInteger,
+  Deadlines,
+  DROPPED,
+  type KernelMemory,
+  type PacketBatch,
+  type RandomSource,
+  Ring,
+  readU16,
+  readU32,
+} from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecoder } from '@kcptun/fec';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecoder, FecEncoder } from '@kcptun/fec';
 import { CMD_PUSH, CMD_WINS, OVERHEAD, SegmentPool } from '@kcptun/kcp-core';
 import { Counters } from './counters.ts';
 import { SessionError } from './errors.ts';
@@ -37,7 +47,7 @@ export interface EndpointOptions {
   readonly memory?: KernelMemory;
   /** Shared counters of the program; by default the endpoint has its own. */
   readonly counters?: Counters;
-  /** Most sessions at a time, default {@link MAX_SESSIONS}. */
+  /** Most sessions that peers may open at a time, 1 to {@link MAX_SESSIONS}, which is the default. */
   readonly maxSessions?: number;
 }
 
@@ -82,18 +92,25 @@ export class Endpoint implements EndpointContext {
   readonly #touched: Session[] = [];
   #unaccepted = 0;
   #refused = 0;
+  #closed = false;
 
-  /** @throws {SessionError} KCPTUN_ERR_SESSION_MTU when mtu leaves no room for payload */
+  /**
+   * @throws {SessionError} KCPTUN_ERR_SESSION_MTU when mtu leaves no room for payload
+   * @throws {KcptunError} KCPTUN_ERR_ARENA_FULL when `memory` has no room for a batch
+   * @throws {RangeError} when `maxSessions` is out of range
+   */
   constructor(options: EndpointOptions) {
     this.crypt = options.crypt;
     this.parameters = options.parameters;
     this.counters = options.counters ?? new Counters();
     this.memoryOption = options.memory === undefined ? {} : { memory: options.memory };
-    this.transmitter = new Transmitter(options.crypt, options.transmit, this.counters, options.memory);
     this.#role = options.role;
     this.#random = options.random;
-    this.#maxSessions = options.maxSessions ?? MAX_SESSIONS;
+    this.#maxSessions = checkInteger(options.maxSessions ?? MAX_SESSIONS, 'maxSessions', 1, MAX_SESSIONS);
     kcpMtu(options.parameters, options.crypt.headerSize + options.crypt.tagSize);
+    // What FEC sets aside for good in a memory: now, so that a memory without room is found here and not by a peer's first packet.
+    new FecEncoder({ dataShards: 1, parityShards: 1, ...this.memoryOption }).close();
+    this.transmitter = new Transmitter(options.crypt, options.transmit, this.counters, options.memory);
   }
 
   /** Number of live sessions. */
@@ -111,8 +128,13 @@ export class Endpoint implements EndpointContext {
     return this.#byPath.values();
   }
 
-  /** Opens a session to `path` with a random conv. The peer learns of it by the first data. */
+  /**
+   * Opens a session to `path` with a random conv. The peer learns of it by the first data.
+   * @throws {RangeError} when a session is open on this path
+   */
   open(path: number, now: number): Session {
+    if (this.#byPath.has(path)) throw new RangeError(`path must have no open session, got ${path}`);
+    this.transmitter.now = now;
     const conv = new Uint8Array(4);
     this.#random(conv);
     return this.#create(readU32(conv, 0), path, now, true);
@@ -120,11 +142,11 @@ export class Endpoint implements EndpointContext {
 
   /** Takes received datagrams; the batch is opened in place and free again when this returns. */
   handleDatagrams(batch: PacketBatch, now: number): void {
+    this.transmitter.now = now;
     const totals = this.counters.totals;
     const refused = this.crypt.open(batch);
     totals.InCsumErrors += refused;
     this.#refused += refused;
-    const unmatched = this.#forgotten.length;
     for (let index = 0; index < batch.count; index++) {
       const length = batch.length[index]!;
       const path = batch.path[index]!;
@@ -143,12 +165,12 @@ export class Endpoint implements EndpointContext {
       session.handlePacket(batch.bytes, batch.offset[index]!, length, now);
       this.touch(session);
     }
-    if (this.#forgotten.length > unmatched) this.#keepMatchedPaths();
     for (const session of this.#touched) this.#noteChanges(session);
   }
 
   /** Flushes the sessions whose time has come; call when `nextTimeout()` is due, then poll and flush. */
   handleTimeout(now: number): void {
+    this.transmitter.now = now;
     for (let session = this.#deadlines.pollDue(now); session !== undefined; session = this.#deadlines.pollDue(now)) {
       session.dirty = true;
       this.touch(session);
@@ -186,7 +208,11 @@ export class Endpoint implements EndpointContext {
 
   /** The next path that leads to no session: the transport may give its number to another remote. */
   pollForgottenPath(): number | undefined {
-    return this.#forgotten.shift();
+    for (let path = this.#forgotten.shift(); path !== undefined; path = this.#forgotten.shift()) {
+      // One packet of a path may be dropped and a later one open a session.
+      if (!this.#byPath.has(path)) return path;
+    }
+    return undefined;
   }
 
   /** Ends a turn: every session that something happened to is flushed once, and full or not, the last batch is sent. */
@@ -211,8 +237,10 @@ export class Endpoint implements EndpointContext {
     this.transmitter.flush();
   }
 
-  /** Closes all sessions and gives memory back; the cipher stays with whoever made it. The endpoint must not be used afterwards. */
+  /** Closes all sessions and gives memory back; the cipher stays with whoever made it. Afterwards only events can be polled. Idempotent. */
   close(now: number, error?: SessionError): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.transmitter.now = now;
     for (const session of [...this.#byPath.values()]) this.closeSession(session, error);
     this.transmitter.flush();
@@ -255,7 +283,10 @@ export class Endpoint implements EndpointContext {
 
   /** The session a packet belongs to, opened on the spot where the rules of PROTOCOL session §2 say so; `undefined`: drop it. */
   #route(bytes: Uint8Array, offset: number, length: number, path: number, now: number): Session | undefined {
-    if (length < OVERHEAD) return undefined;
+    if (length < OVERHEAD) {
+      if (this.#role === 'client') this.counters.totals.KCPInErrors += 1;
+      return undefined;
+    }
     const session = this.#byPath.get(path);
     const type = readU16(bytes, offset + 4);
     let kcpAt = offset;
@@ -299,14 +330,6 @@ export class Endpoint implements EndpointContext {
 
   #noteUnmatched(path: number): void {
     if (!this.#byPath.has(path)) this.#forgotten.push(path);
-  }
-
-  /** A path of which one packet was dropped and a later one opened a session stays known. */
-  #keepMatchedPaths(): void {
-    for (let count = this.#forgotten.length; count > 0; count--) {
-      const path = this.#forgotten.shift() as number;
-      if (!this.#byPath.has(path)) this.#forgotten.push(path);
-    }
   }
 }
 

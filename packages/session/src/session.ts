@@ -116,9 +116,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     return this.kcp.waitSnd === 0;
   }
 
-  /** Asks to be named in `pollWritable` once everything written is acknowledged. */
+  /** Asks to be named in `pollWritable` once everything written is acknowledged; without effect when `drained` is true already. */
   awaitDrained(): void {
-    this.wantsDrained = true;
+    this.wantsDrained = !this.drained;
   }
 
   /**
@@ -166,12 +166,16 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     return false;
   }
 
-  /** Takes `length` bytes (at most `readLength`) as read. */
+  /**
+   * Takes `length` bytes (at most `readLength`) as read.
+   * @throws {RangeError} when that is more than `peek` has shown
+   */
   consume(length: number): void {
+    if (!(length >= 0 && length <= this.readLength)) throw new RangeError(`length must be between 0 and ${this.readLength}, got ${length}`);
     this.#bytesReceived += length;
     this.readOffset += length;
     this.readLength -= length;
-    if (this.readLength > 0) return;
+    if (this.readLength > 0 || !this.#unread) return;
     this.#unread = false;
     this.kcp.dropSegment();
     this.#context.touch(this);
