@@ -24,7 +24,7 @@ const NONE: KernelMemory | undefined = undefined;
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 
 /** Random bytes of a seed: a small generator of its own, so that a failing run can be repeated. */
-export function seeded(seed: number): RandomSource {
+function seeded(seed: number): RandomSource {
   let state = seed | 1;
   return (target) => {
     for (let index = 0; index < target.length; index++) {

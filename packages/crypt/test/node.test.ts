@@ -1,5 +1,6 @@
 // The backend of public Node APIs: the suite in three kinds of memory, and how it is chosen.
 
+import type { RandomSource } from '@kcptun/common';
 import { describe, expect, test } from 'vitest';
 import { TagPacketCrypt } from '../src/framing.ts';
 import { CRYPT_METHODS, createPacketCrypt, deriveKey } from '../src/index.ts';
@@ -7,18 +8,7 @@ import { CryptKernel } from '../src/kernel.ts';
 import { GcmBatchTransform } from '../src/node/gcm-batch-transform.ts';
 import { createNodePacketCrypt, deriveKeyAsync } from '../src/node/index.ts';
 import { OpensslGcmTransform } from '../src/node/openssl-gcm-transform.ts';
-import {
-  describeBackend,
-  KEY,
-  ONE_OF_A_KIND,
-  openAll,
-  payloads,
-  sealAll,
-  seeded,
-  WITH_WASM,
-  WITHOUT_MEMORY,
-  WITHOUT_WASM,
-} from './compliance.ts';
+import { describeBackend, KEY, ONE_OF_A_KIND, openAll, payloads, sealAll, WITH_WASM, WITHOUT_MEMORY, WITHOUT_WASM } from './compliance.ts';
 
 describeBackend({ name: 'node', create: createNodePacketCrypt, memory: WITH_WASM });
 describeBackend({ name: 'node without shared memory', create: createNodePacketCrypt, memory: WITHOUT_MEMORY, methods: ONE_OF_A_KIND });
@@ -50,13 +40,14 @@ describe('selection', () => {
 
   test('large batches of long packets are the very bytes of packet by packet', () => {
     const memory = WITH_WASM();
+    const lengths = Array.from({ length: 64 }, (_, at) => 1400 - 3 * at);
+    const plain = payloads(lengths, 6);
+    // The same nonce for all packets: the backends take random bytes in a different order.
+    const random: RandomSource = (target) => target.fill(9);
     for (const method of ['aes', 'aes-192', 'aes-128'] as const) {
-      const plain = payloads(
-        Array.from({ length: 64 }, (_, at) => 1400 - 3 * at),
-        6,
-      );
-      const wires = sealAll(createNodePacketCrypt({ method, key: KEY, random: seeded(4), memory }), plain, memory);
-      expect(wires).toEqual(sealAll(createPacketCrypt({ method, key: KEY, random: seeded(4) }), plain));
+      const wires = sealAll(createNodePacketCrypt({ method, key: KEY, random, memory }), plain, memory);
+      const wanted = sealAll(createPacketCrypt({ method, key: KEY, random }), plain);
+      expect(Buffer.compare(Buffer.concat(wires), Buffer.concat(wanted))).toBe(0);
     }
   });
 
