@@ -145,6 +145,62 @@ function run(plan: typeof schedule extends fc.Arbitrary<infer T> ? T : never): v
   }
 }
 
+const senderPlan = fc.record({
+  config,
+  turns: fc.array(
+    fc.record({
+      /** Segments written. */
+      write: fc.constantFrom(0, 0, 1, 4),
+      wait: fc.constantFrom(0, 3, 15, 70, 300),
+      /** Which segments in flight are acknowledged, counted from una. */
+      acks: fc.array(fc.nat(40), { maxLength: 6 }),
+      /** How many leading acknowledged segments una passes. */
+      advance: fc.constantFrom(0, 0, 1, 9),
+      flush: fc.boolean(),
+    }),
+    { minLength: 20, maxLength: 80 },
+  ),
+});
+
+/** A sender whose peer acknowledges selectively: holes, fast and early retransmissions and timeouts all the time. */
+function runSender(plan: typeof senderPlan extends fc.Arbitrary<infer T> ? T : never): void {
+  const end = makeEnd({ ...plan.config, sndWnd: 64, rcvWnd: 64, stream: false });
+  let now = 1000;
+  const compare = (real: number, plain: number, what: string) => {
+    if (digest(real, end.realOut, end.real.state()) !== digest(plain, end.plainOut, end.plain.state())) {
+      expect({ result: real, packets: end.realOut, state: end.real.state() }, what).toEqual({
+        result: plain,
+        packets: end.plainOut,
+        state: end.plain.state(),
+      });
+    }
+    end.realOut.length = 0;
+    end.plainOut.length = 0;
+  };
+  for (const { write, wait, acks, advance, flush } of plan.turns) {
+    for (let count = 0; count < write; count++) compare(end.real.send(Uint8Array.of(count)), end.plain.send(Uint8Array.of(count)), 'send');
+    now += wait;
+    const window = end.plain.sndBuf;
+    const acked = [...new Set(acks)].map((at) => window[at]).filter((segment) => segment !== undefined);
+    let passed = 0;
+    while (passed < advance && (window[passed]?.acked || acked.includes(window[passed] as (typeof acked)[number]))) passed += 1;
+    const packet = new Uint8Array(24 * Math.max(1, acked.length));
+    const view = new DataView(packet.buffer);
+    for (let at = 0; at < packet.length; at += 24) {
+      const segment = acked[at / 24];
+      view.setUint32(at, CONV, true);
+      view.setUint8(at + 4, segment === undefined ? 84 : 82);
+      view.setUint16(at + 6, 64, true);
+      view.setUint32(at + 8, segment?.ts ?? 0, true);
+      view.setUint32(at + 12, segment?.sn ?? 0, true);
+      view.setUint32(at + 16, end.plain.sndUna + passed, true);
+    }
+    const real = end.real.input(packet, 0, packet.length, now);
+    compare(real, end.plain.input(packet, now, true, false), 'input');
+    if (flush) compare(end.real.flush(now), end.plain.flush(now, false), 'flush');
+  }
+}
+
 /** Everything that arrives in one turn, taken in by two ends with the same past: one flushes by itself, one is told to. */
 function runBatches(plan: typeof schedule extends fc.Arbitrary<infer T> ? T : never): void {
   const out: Uint8Array[] = [];
@@ -198,6 +254,10 @@ function runBatches(plan: typeof schedule extends fc.Arbitrary<infer T> ? T : ne
 describe('differential', () => {
   it('does what the plain form does, call by call', () => {
     fc.assert(fc.property(schedule, run), { numRuns: 300 });
+  }, 30_000);
+
+  it('retransmits what the plain form retransmits, and when', () => {
+    fc.assert(fc.property(senderPlan, runSender), { numRuns: 400 });
   }, 30_000);
 
   it('does the same for a packet, and comes to the same state for a batch, with the flush deferred', () => {
