@@ -2,14 +2,16 @@
 
 import { EventEmitter } from 'node:events';
 import { ChunkPool } from '@kcptun/common';
-import { deriveKey, type PacketCrypt } from '@kcptun/crypt';
+import type { PacketCrypt } from '@kcptun/crypt';
 import { Counters, type SnmpSnapshot } from '@kcptun/session';
-import { type ByteConnection, type ByteListener, createNodeHost, type Host, Scheduler } from '@kcptun/transport';
-import { openCodec } from './codec.ts';
+import { SmuxError } from '@kcptun/smux';
+import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
+import { openCodec, openCrypt } from './codec.ts';
 import { Dialer } from './dialer.ts';
+import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import type { Link } from './link.ts';
-import { parseTunnelOptions, type ResolvedTunnelOptions, type TunnelClientOptions } from './options.ts';
+import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelClientOptions } from './options.ts';
 import { PipeSet, type TunnelEvents } from './pipe-set.ts';
 
 /** A running client. Emits the events of {@link TunnelEvents}. */
@@ -31,12 +33,12 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     super();
     this.#options = options;
     this.#resolved = parseTunnelOptions(options);
-    this.#host = options.host ?? createNodeHost();
-    this.#pipes = new PipeSet(this, this.#resolved);
     const connections = options.connections ?? 1;
     if (!Number.isInteger(connections) || connections < 1 || connections > 65_535) {
       throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `connections must be between 1 and 65535, got ${connections}`);
     }
+    this.#host = openHost(options.host, connections);
+    this.#pipes = new PipeSet(this, this.#resolved);
   }
 
   /** Where applications can connect, once started: `127.0.0.1:12948`. */
@@ -51,14 +53,15 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
 
   /**
    * Starts to listen. Sessions are made when the first connections come.
-   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address can not be had; KCPTUN_ERR_TUNNEL_STATE when started before
+   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address can not be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for
+   *   payload; KCPTUN_ERR_TUNNEL_STATE when started before; KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
    */
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new TunnelError('KCPTUN_ERR_TUNNEL_STATE', 'a tunnel can be started once');
     this.#state = 'running';
     const options = this.#resolved;
     const scheduler = new Scheduler(this.#host);
-    const crypt = this.#host.createCrypt(options.crypt, deriveKey(options.key));
+    const crypt = openCrypt(this.#host, options);
     this.#crypt = crypt;
     const shared = {
       host: this.#host,
@@ -77,9 +80,15 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
         this.#options.listen,
         (connection) => this.#accept(connection),
         (error, listener) => {
-          this.#listener = listener;
-          if (error === undefined) resolve();
-          else reject(new TunnelError('KCPTUN_ERR_TUNNEL_LISTEN', error.message, { cause: error }));
+          if (error !== undefined) {
+            reject(new TunnelError('KCPTUN_ERR_TUNNEL_LISTEN', error.message, { cause: error }));
+          } else if (this.#state === 'stopped') {
+            listener?.close();
+            reject(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped while it started'));
+          } else {
+            this.#listener = listener;
+            resolve();
+          }
         },
         (error) => options.logger.error(`accept: ${error.message}`),
       );
@@ -102,19 +111,24 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   }
 
   /**
-   * Accepts nothing new, waits until all streams have ended or `timeout` ms have passed, then stops.
+   * Accepts nothing new, waits until all streams have ended and the server has all of their bytes, or `timeout` ms have passed, then stops.
    * @returns whether all streams ended by themselves
    */
   async drain(timeout: number): Promise<boolean> {
     this.#listener?.close();
-    const drained = await this.#pipes.whenEmpty(this.#host, timeout);
+    const drained = await waitUntil(this.#host, timeout, () => this.#state === 'stopped' || this.#idle);
+    const cut = this.#state === 'stopped';
     this.stop();
-    return drained;
+    return drained && !cut;
   }
 
   /** Upstream's counters at this moment, and the open streams. */
   stats(): { readonly snmp: SnmpSnapshot; readonly streams: number; readonly links: readonly Link[] } {
     return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: this.#slots.flatMap((slot) => slot.links) };
+  }
+
+  get #idle(): boolean {
+    return this.#pipes.size === 0 && this.#slots.every((slot) => slot.waiting === 0 && slot.links.every((link) => link.settled));
   }
 
   #accept(connection: ByteConnection): void {
@@ -129,9 +143,10 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       try {
         this.#pipes.join(link, link.openStream(), connection, true);
       } catch (cause) {
-        this.#resolved.logger.error((cause as Error).message);
+        this.#resolved.logger.error(`${connection.remoteLabel}: ${(cause as Error).message}`);
         connection.destroy(true);
-        link.close(cause as Error);
+        // A full session goes on with the streams it has; one without ids can open no more and makes room for another.
+        if (!(cause instanceof SmuxError) || cause.code !== 'KCPTUN_ERR_SMUX_TOO_MANY_STREAMS') link.close(cause as Error);
       }
     });
   }

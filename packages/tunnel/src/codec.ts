@@ -1,7 +1,27 @@
-// Which block codec compresses, chosen in one place.
+// Cipher and compression of a tunnel, made in one place.
 
 import type { BlockCodec } from '@kcptun/comp';
 import { selectCodec } from '@kcptun/comp/node';
+import { deriveKey, type PacketCrypt } from '@kcptun/crypt';
+import { kcpMtu } from '@kcptun/session';
+import type { Host } from '@kcptun/transport';
+import { TunnelError } from './errors.ts';
+import type { ResolvedTunnelOptions } from './options.ts';
+
+/**
+ * The cipher of a tunnel.
+ * @throws {TunnelError} KCPTUN_ERR_TUNNEL_CONFIG when its headers leave no room for payload in `session.mtu`
+ */
+export function openCrypt(host: Host, options: ResolvedTunnelOptions): PacketCrypt {
+  const crypt = host.createCrypt(options.crypt, deriveKey(options.key));
+  try {
+    kcpMtu(options.session, crypt.headerSize + crypt.tagSize);
+  } catch (cause) {
+    crypt.close();
+    throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });
+  }
+  return crypt;
+}
 
 /** The codec for a compressed tunnel, or `undefined` for an uncompressed one. */
 export function openCodec(compression: boolean): BlockCodec | undefined {

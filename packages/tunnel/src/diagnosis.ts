@@ -1,6 +1,7 @@
 // Names the setting that differs, where the first bytes of a stream give it away. Nothing is negotiated on this wire: both ends must be given
 // the same --crypt, --key, --smuxver and --nocomp, and a mismatch otherwise shows as silence.
 
+import { SmuxError } from '@kcptun/smux';
 import { TunnelError } from './errors.ts';
 
 /** How many of the first bytes of a stream are looked at: the length of the snappy stream identifier. */
@@ -16,17 +17,22 @@ const SNAPPY_IDENTIFIER = [0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70,
  * @param compression - whether the stream is compressed here
  */
 export function explainFailure(error: Error, opening: Uint8Array, version: number, compression: boolean): Error {
-  const hint = findMismatch(opening, version, compression);
+  const hint = findMismatch(error, opening, version, compression);
   return hint === undefined ? error : new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `${error.message} (${hint})`, { cause: error });
 }
 
-function findMismatch(opening: Uint8Array, version: number, compression: boolean): string | undefined {
+function findMismatch(error: Error, opening: Uint8Array, version: number, compression: boolean): string | undefined {
   const compressed = SNAPPY_IDENTIFIER.every((byte, index) => opening[index] === byte);
   if (compressed && !compression) return 'the peer compresses, this end does not: make --nocomp equal at both ends';
-  if (compressed || opening.length < 2) return undefined;
-  const seen = opening[0]!;
-  const looksLikeSmux = (seen === 1 || seen === 2) && opening[1]! <= 4;
-  if (!looksLikeSmux) return undefined;
-  if (compression) return 'the peer does not compress, this end does: make --nocomp equal at both ends';
-  return seen === version ? undefined : `the peer speaks smux version ${seen}, this end ${version}: make --smuxver equal at both ends`;
+  if (!compressed && compression && looksLikeSmux(opening)) {
+    return 'the peer does not compress, this end does: make --nocomp equal at both ends';
+  }
+  const seen = error instanceof SmuxError ? error.seenVersion : undefined;
+  if ((seen !== 1 && seen !== 2) || seen === version) return undefined;
+  return `the peer speaks smux version ${seen}, this end ${version}: make --smuxver equal at both ends`;
+}
+
+function looksLikeSmux(opening: Uint8Array): boolean {
+  const [version, command] = opening;
+  return (version === 1 || version === 2) && command !== undefined && command <= 4;
 }

@@ -54,6 +54,11 @@ export class Dialer {
     return this.#link === undefined ? [] : [this.#link];
   }
 
+  /** Number of connections that wait for a link. */
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
   /** Calls back with a live link: at once when there is one. */
   acquire(waiter: Waiter): void {
     if (this.#closed) {
@@ -96,12 +101,17 @@ export class Dialer {
       };
       const events = {
         onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
+        onTrouble: (trouble: Error) => options.logger.debug(`udp: ${trouble.message}`),
       };
-      UdpEndpoint.open(host, this.#shared.scheduler, udpOptions, events, (failure, udp) => {
-        if (udp === undefined) this.#failed(failure as Error);
-        else if (this.#closed) udp.close();
-        else this.#connected(udp);
-      });
+      try {
+        UdpEndpoint.open(host, this.#shared.scheduler, udpOptions, events, (failure, udp) => {
+          if (this.#closed) udp?.close();
+          else if (udp === undefined) this.#failed(failure as Error);
+          else this.#connected(udp);
+        });
+      } catch (failure) {
+        this.#failed(failure as Error); // the host's memory is full
+      }
     });
   }
 

@@ -72,6 +72,11 @@ export class Link implements SessionOwner, Task {
     return this.#closed;
   }
 
+  /** Whether no stream is open and everything sent was acknowledged: the link can be closed without a loss. */
+  get settled(): boolean {
+    return this.#closed || (this.smux.streamCount === 0 && !this.smux.hasOutput && this.session.drained);
+  }
+
   /**
    * Opens a stream to the peer.
    * @throws {SmuxError} when no ids are left
@@ -91,6 +96,8 @@ export class Link implements SessionOwner, Task {
   /** Ends all streams, says so to the peer as well as the wire can (FIN), and closes the session. Idempotent. */
   close(error?: Error): void {
     if (this.#closed) return;
+    // The wire has no word for the end of a session: FINs of streams that were closed before are all that tells the peer.
+    if (error === undefined) this.#transmit();
     this.#closed = true;
     this.#options.scheduler.set(this, undefined);
     this.smux.close(error === undefined ? undefined : new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error }));

@@ -4,7 +4,7 @@ import { checkInteger, type Logger, SILENT_LOGGER } from '@kcptun/common';
 import { CRYPT_METHODS, type CryptMethod, QPP_MAX_PADS, type QppGeneration } from '@kcptun/crypt';
 import { parseSessionParameters, type SessionParameters } from '@kcptun/session';
 import { parseSmuxConfig, type SmuxConfig } from '@kcptun/smux';
-import type { Host, PortRangeAddress, StreamAddress } from '@kcptun/transport';
+import { createNodeHost, type Host, type PortRangeAddress, type StreamAddress } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
 
 /** Settings of QPP; must be equal at both ends. */
@@ -70,6 +70,18 @@ export interface ResolvedTunnelOptions {
   readonly socketBuffer: number;
   readonly quiet: boolean;
   readonly logger: Logger;
+}
+
+/** Memory that everything but the batches of sockets may take of the host's, in bytes. */
+const SHARED_MEMORY = 16 * 1024 * 1024;
+/** Memory that the batches of one socket take, in bytes; a session that is replaced may need another socket for a while. */
+const SOCKET_MEMORY = 2 * 256 * 1024;
+/** The most that a WebAssembly memory can have without the larger addresses of newer engines. */
+const MAX_MEMORY = 2 ** 32 - 65_536;
+
+/** The given host, or that of this process with room for so many datagram sockets; what is not used of the room costs nothing. */
+export function openHost(host: Host | undefined, sockets: number): Host {
+  return host ?? createNodeHost({ arenaBytes: Math.min(MAX_MEMORY, SHARED_MEMORY + sockets * SOCKET_MEMORY) });
 }
 
 /**

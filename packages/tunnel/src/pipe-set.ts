@@ -4,7 +4,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import { QppPads } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
-import type { ByteConnection, Host } from '@kcptun/transport';
+import type { ByteConnection } from '@kcptun/transport';
 import type { Link } from './link.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
 import { Pipe } from './pipe.ts';
@@ -32,7 +32,6 @@ export class PipeSet {
   readonly #emitter: EventEmitter<TunnelEvents>;
   readonly #options: ResolvedTunnelOptions;
   readonly #qpp: QppPads | undefined;
-  readonly #waiters: Set<() => void> = new Set();
 
   constructor(emitter: EventEmitter<TunnelEvents>, options: ResolvedTunnelOptions) {
     this.#emitter = emitter;
@@ -58,25 +57,9 @@ export class PipeSet {
       this.#log(`stream closed ${label}`);
       closed.publish({ sid: stream.sid, label, error });
       this.#emitter.emit('streamClosed', stream, error);
-      if (this.#pipes.size === 0) for (const waiter of this.#waiters) waiter();
     });
     this.#pipes.add(pipe);
     link.kick();
-  }
-
-  /** Resolves with true when no stream is left, with false after `timeout` ms. */
-  whenEmpty(host: Host, timeout: number): Promise<boolean> {
-    if (this.#pipes.size === 0) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const timer = host.setTimer(timeout, () => settle(false));
-      const empty = (): void => settle(true);
-      const settle = (drained: boolean): void => {
-        timer.cancel();
-        this.#waiters.delete(empty);
-        resolve(drained);
-      };
-      this.#waiters.add(empty);
-    });
   }
 
   /** Ends all streams and resets their connections. */

@@ -3,19 +3,18 @@
 import { EventEmitter } from 'node:events';
 import { ChunkPool } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
-import { deriveKey, type PacketCrypt } from '@kcptun/crypt';
+import type { PacketCrypt } from '@kcptun/crypt';
 import { Counters, type Session, type SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
-import { createNodeHost, formatAddress, type Host, Scheduler, UdpEndpoint } from '@kcptun/transport';
-import { openCodec } from './codec.ts';
+import { formatAddress, type Host, Scheduler, UdpEndpoint } from '@kcptun/transport';
+import { openCodec, openCrypt } from './codec.ts';
+import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { Link } from './link.ts';
-import { parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
+import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type TunnelEvents } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
-
-/** A target that has not answered after this long is given up, in ms (upstream 2026: the same). */
-const CONNECT_TIMEOUT = 10_000;
+import { TargetDialer } from './target-dialer.ts';
 
 /** A running server. Emits the events of {@link TunnelEvents}. */
 export class TunnelServer extends EventEmitter<TunnelEvents> {
@@ -25,6 +24,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #host: Host;
   readonly #scheduler: Scheduler;
   readonly #pipes: PipeSet;
+  readonly #targets: TargetDialer;
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #links: Set<Link> = new Set();
   readonly #sockets: UdpEndpoint[] = [];
@@ -37,9 +37,10 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     super();
     this.#options = options;
     this.#resolved = parseTunnelOptions(options);
-    this.#host = options.host ?? createNodeHost();
+    this.#host = openHost(options.host, options.listen.maxPort - options.listen.minPort + 1);
     this.#scheduler = new Scheduler(this.#host);
     this.#pipes = new PipeSet(this, this.#resolved);
+    this.#targets = new TargetDialer(this.#host, options.target);
   }
 
   /** The UDP addresses that are listened on, once started. */
@@ -54,17 +55,24 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
 
   /**
    * Binds all ports of the range.
-   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when one can not be had; KCPTUN_ERR_TUNNEL_STATE when started before
+   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when one can not be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for payload;
+   *   KCPTUN_ERR_TUNNEL_STATE when started before; KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
    */
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new TunnelError('KCPTUN_ERR_TUNNEL_STATE', 'a tunnel can be started once');
     this.#state = 'running';
-    const { key, crypt, compression } = this.#resolved;
-    this.#crypt = this.#host.createCrypt(crypt, deriveKey(key));
-    this.#codec = openCodec(compression);
+    this.#crypt = openCrypt(this.#host, this.#resolved);
+    this.#codec = openCodec(this.#resolved.compression);
     const { host, minPort, maxPort } = this.#options.listen;
     try {
-      for (let port = minPort; port <= maxPort; port++) this.#sockets.push(await this.#bind(host, port));
+      for (let port = minPort; port <= maxPort; port++) {
+        const udp = await this.#bind(host, port);
+        this.#sockets.push(udp);
+        if (this.stopped) {
+          udp.close();
+          throw new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped while it started');
+        }
+      }
     } catch (error) {
       this.stop();
       throw error;
@@ -75,6 +83,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   stop(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
+    this.#targets.cancel();
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
     for (const link of [...this.#links]) link.close();
     for (const udp of this.#sockets) udp.close();
@@ -84,19 +93,29 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   }
 
   /**
-   * Takes no new streams, waits until all have ended or `timeout` ms have passed, then stops.
+   * Takes no new streams, waits until all have ended and the clients have all of their bytes, or `timeout` ms have passed, then stops.
    * @returns whether all streams ended by themselves
    */
   async drain(timeout: number): Promise<boolean> {
     if (this.#state === 'running') this.#state = 'draining';
-    const drained = await this.#pipes.whenEmpty(this.#host, timeout);
+    const drained = await waitUntil(this.#host, timeout, () => this.stopped || this.#idle);
+    const cut = this.stopped;
     this.stop();
-    return drained;
+    return drained && !cut;
+  }
+
+  /** Whether the server has been stopped. */
+  get stopped(): boolean {
+    return this.#state === 'stopped';
   }
 
   /** Upstream's counters at this moment, the open streams and the sessions that carry them. */
   stats(): { readonly snmp: SnmpSnapshot; readonly streams: number; readonly links: readonly Link[] } {
     return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: [...this.#links] };
+  }
+
+  get #idle(): boolean {
+    return this.#pipes.size === 0 && this.#targets.size === 0 && [...this.#links].every((link) => link.settled);
   }
 
   #bind(host: string, port: number): Promise<UdpEndpoint> {
@@ -148,6 +167,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           onStream: (stream) => this.#connect(link, stream),
           onClosed: (error) => {
             this.#links.delete(link);
+            this.#targets.cancel(link);
             if (error !== undefined && this.#state !== 'stopped') logger.warn(`${remote}: ${error.message}`);
             this.emit('sessionClosed', link, error);
           },
@@ -169,19 +189,8 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
       stream.close();
       return;
     }
-    const refuse = (error: Error): void => {
-      this.#resolved.logger.error(error.message);
-      stream.close();
-      link.kick();
-    };
-    const timer = this.#host.setTimer(CONNECT_TIMEOUT, () => {
-      attempt.cancel();
-      refuse(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `connect to the target: no answer within ${CONNECT_TIMEOUT / 1000} s`));
-    });
-    const attempt = this.#host.connect(this.#options.target, (error, connection) => {
-      timer.cancel();
-      if (connection === undefined) refuse(error as Error);
-      else if (link.closed || this.#state === 'stopped') connection.destroy(true);
+    this.#targets.connect(link, stream, (error, connection) => {
+      if (connection === undefined) this.#resolved.logger.error((error as Error).message);
       else this.#pipes.join(link, stream, connection, false);
     });
   }
