@@ -24,7 +24,10 @@ export const FORBIDDEN_HOST_NAMES = [
   ...['require', 'module', 'exports', '__dirname', '__filename', 'crypto', 'fetch', 'MessageChannel', 'Worker'],
 ];
 
-/** The one exception, by file: a package without dependencies reads its documented off-switch itself (KCPTUN_NO_WASM), where there is a process. */
+/**
+ * The one exception, by file: a package without dependencies reads its documented off-switch itself (KCPTUN_NO_WASM), where there is a process.
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
 const ALLOWED = { 'packages/reedsolomon-wasm/src/kernel.ts': ['globalThis'] };
 
 /**

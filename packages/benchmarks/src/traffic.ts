@@ -1,0 +1,53 @@
+// What is sent through a tunnel while it is measured.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type net from 'node:net';
+
+const SAMPLE_BYTES = 1 << 20;
+
+/** A MiB of bytes that compress (`text`) or do not (`random`). */
+export function makeSample(kind: 'random' | 'text'): Buffer {
+  if (kind === 'random') return randomBytes(SAMPLE_BYTES);
+  const words = 'the quick brown fox jumps over a lazy dog while many packets travel to far away hosts and come back again'.split(' ');
+  let text = '';
+  for (let seed = 1; text.length < SAMPLE_BYTES; seed = (seed * 48_271) % 0x7fffffff) text += `${words[seed % words.length]} `;
+  return Buffer.from(text.slice(0, SAMPLE_BYTES));
+}
+
+/** Writes `bytes` bytes, the sample over and over. */
+export async function pump(socket: net.Socket, sample: Buffer, bytes: number): Promise<void> {
+  for (let left = bytes; left > 0; left -= sample.length) {
+    const piece = left < sample.length ? sample.subarray(0, left) : sample;
+    if (!socket.write(piece)) await once(socket, 'drain');
+  }
+}
+
+/** Resolves when `bytes` bytes have come. @throws {Error} when the connection ends before */
+export function drink(socket: net.Socket, bytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let left = bytes;
+    const onData = (chunk: Buffer): void => {
+      left -= chunk.length;
+      if (left <= 0) finish(undefined);
+    };
+    const onClose = (): void => finish(new Error(`closed with ${left} of ${bytes} bytes missing`));
+    const finish = (error: Error | undefined): void => {
+      socket.off('data', onData).off('close', onClose).off('error', finish);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    socket.on('data', onData).once('close', onClose).once('error', finish);
+  });
+}
+
+/** The middle value; of an even number of them, the upper one of the middle two. */
+export function median(numbers: readonly number[]): number {
+  return quantile(numbers, 0.5);
+}
+
+/** The value that the share `q` of all values lies below. */
+export function quantile(numbers: readonly number[], q: number): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
