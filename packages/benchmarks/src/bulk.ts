@@ -1,5 +1,6 @@
 // One bulk transfer through a running pair: rate, processor time of each end, memory. Optionally over many streams or sessions at once.
 
+import type net from 'node:net';
 import { drink, makeSample, pump } from './traffic.ts';
 import { type Program, startTunnel } from './tunnel-programs.ts';
 
