@@ -92,6 +92,7 @@ export class Endpoint implements EndpointContext {
   readonly #touched: Session[] = [];
   #unaccepted = 0;
   #refused = 0;
+  #foreign = 0;
   #closed = false;
 
   /**
@@ -121,6 +122,14 @@ export class Endpoint implements EndpointContext {
   /** Datagrams that failed the checksum or tag so far: a wrong key or cipher at one end, or damage on the way. */
   get refusedDatagrams(): number {
     return this.#refused;
+  }
+
+  /**
+   * Datagrams that passed the cipher's check and are nothing of this protocol so far. With `null`, which checks nothing, this is how another
+   * cipher at the peer shows; with the others it is a peer of another kind.
+   */
+  get foreignDatagrams(): number {
+    return this.#foreign;
   }
 
   /** Live sessions, for displays. */
@@ -159,6 +168,7 @@ export class Endpoint implements EndpointContext {
       const session = this.#route(batch.bytes, batch.offset[index]!, length, path, now);
       if (session === undefined) {
         this.counters.dropped += 1;
+        if (isForeign(batch.bytes, batch.offset[index]!, length)) this.#foreign += 1;
         this.#noteUnmatched(path);
         continue;
       }
@@ -331,6 +341,14 @@ export class Endpoint implements EndpointContext {
   #noteUnmatched(path: number): void {
     if (!this.#byPath.has(path)) this.#forgotten.push(path);
   }
+}
+
+/** Whether a datagram is neither FEC nor KCP: what ended sessions and foreign convs send late is not meant. */
+function isForeign(bytes: Uint8Array, offset: number, length: number): boolean {
+  if (length < OVERHEAD) return true;
+  const type = readU16(bytes, offset + 4);
+  if (type === FEC_TYPE_DATA || type === FEC_TYPE_PARITY || type === FEC_TYPE_OOB) return false;
+  return !isOpening(bytes, offset, offset + length);
 }
 
 /** Whether a KCP packet is well formed enough to open a session: a known command and a length that fits. */

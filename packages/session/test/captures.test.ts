@@ -43,7 +43,7 @@ function wire(it: Case, dir: string): Uint8Array[] {
 
 /** The plaintext of a datagram; with method `null` it is not noted apart. */
 function plainOf(datagram: Case['datagrams'][number]): Uint8Array {
-  return fromHex(datagram.plain ?? datagram.wire);
+  return fromHex('plain' in datagram ? datagram.plain : datagram.wire);
 }
 
 function firstPlain(it: Case): Uint8Array {

@@ -153,13 +153,16 @@ describe('a path with a session', () => {
     expect(it.counters.snapshot().OOBPackets).toBe(1);
   });
 
-  test.each([segment({ conv: 2, sn: 1 }), fec(segment({ conv: 2, sn: 1 }))])('drops another conv in the middle of its stream (%#)', (datagram) => {
-    const { it, session } = withSession();
-    deliver(it, 7, [datagram]);
-    expect(events(it)).toEqual([]);
-    expect(session.closed).toBe(false);
-    expect(it.counters.dropped).toBe(1);
-  });
+  test.each([segment({ conv: 2, sn: 1 }), fec(segment({ conv: 2, sn: 1 }))])(
+    'drops another conv in the middle of its stream (%#)',
+    (datagram) => {
+      const { it, session } = withSession();
+      deliver(it, 7, [datagram]);
+      expect(events(it)).toEqual([]);
+      expect(session.closed).toBe(false);
+      expect(it.counters.dropped).toBe(1);
+    },
+  );
 
   test.each([segment({ conv: 2, payload: text('x') }), fec(segment({ conv: 2, payload: text('x') }))])(
     'is taken over by another conv that begins at sn 0 (%#)',

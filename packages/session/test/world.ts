@@ -4,7 +4,14 @@
 import type { KernelMemory, PacketBatch } from '@kcptun/common';
 import { type CryptMethod, createPacketCrypt } from '@kcptun/crypt';
 import { checkPattern, fillPattern, Random, SimNetwork, type SimNetworkOptions, VirtualClock, type VirtualTimer } from '@kcptun/testkit';
-import { Endpoint, parseSessionParameters, type Session, type SessionEvent, type SessionParameters } from '../src/index.ts';
+import {
+  Endpoint,
+  type EndpointOptions,
+  parseSessionParameters,
+  type Session,
+  type SessionEvent,
+  type SessionParameters,
+} from '../src/index.ts';
 
 /** Any 32 bytes do; both ends of a test share them. */
 export const KEY: Uint8Array = new Uint8Array(32).map((_, index) => (index * 37 + 11) & 0xff);
@@ -18,6 +25,8 @@ export interface SiteOptions {
   readonly memory?: KernelMemory;
   /** Called with the sessions that peers open. */
   readonly onOpened?: (session: Session) => void;
+  /** Sees every datagram that is sent. */
+  readonly onDatagram?: (bytes: Uint8Array) => void;
 }
 
 /** Receives one session's bytes; compares them with the pattern of `seed` where one is given. */
@@ -89,12 +98,10 @@ export class Site {
   readonly forgotten: number[] = [];
   /** Longest datagram sent, in bytes. */
   longest = 0;
-  /** Number of datagrams sent. */
-  datagrams = 0;
+  /** Length of each datagram sent, in bytes. */
+  readonly lengths: number[] = [];
   /** Changes with every byte, path and time of what was sent. */
   trace = 0;
-  /** Set: sees every datagram that is sent. */
-  onDatagram: ((path: number, bytes: Uint8Array) => void) | undefined;
   readonly #clock: VirtualClock;
   readonly #options: SiteOptions;
   #timer: VirtualTimer | undefined;
@@ -122,6 +129,11 @@ export class Site {
       this.endpoint.handleDatagrams(batch, clock.now);
       this.turn();
     });
+  }
+
+  /** Number of datagrams sent. */
+  get datagrams(): number {
+    return this.lengths.length;
   }
 
   /** Opens a session to another node. */
@@ -167,7 +179,7 @@ export class Site {
     for (let index = 0; index < batch.count; index++) {
       const length = batch.length[index] as number;
       const offset = batch.offset[index] as number;
-      this.datagrams += 1;
+      this.lengths.push(length);
       this.longest = Math.max(this.longest, length);
       let trace = Math.imul(
         this.trace ^ length ^ ((this.#clock.now * 16) | 0) ^ Math.imul(batch.path[index] as number, 0x9e37_79b1),
@@ -175,7 +187,7 @@ export class Site {
       );
       for (let at = offset; at < offset + length; at++) trace = Math.imul(trace ^ (batch.bytes[at] as number), 0x01000193);
       this.trace = trace;
-      this.onDatagram?.(batch.path[index] as number, batch.packet(index).slice());
+      this.#options.onDatagram?.(batch.packet(index).slice());
     }
   }
 }
@@ -192,6 +204,37 @@ export function world(seed = 1, configure?: SimNetworkOptions['configure']): Wor
   const network = new SimNetwork({ clock, seed, ...(configure === undefined ? {} : { configure }) });
   return { clock, network };
 }
+
+/** A client (node 2) and a server (node 1), 10 ms apart. */
+export interface Pair extends World {
+  readonly client: Site;
+  readonly server: Site;
+}
+
+/** Makes such a pair; what the server gets is read when `reader` is given. */
+export function pair(options: SiteOptions = {}, reader?: Reader): Pair {
+  const { clock, network } = world(1, (link) => link.setDelay(10));
+  const server: Site = new Site(clock, network, 1, 'server', {
+    ...options,
+    onOpened: (session) => server.attach(session, reader, undefined),
+  });
+  const client = new Site(clock, network, 2, 'client', options);
+  return { clock, network, client, server };
+}
+
+/** Options of an endpoint that sends into the void. */
+export function endpointOptions(parameters: Partial<SessionParameters> = {}): EndpointOptions {
+  return {
+    role: 'client',
+    crypt: createPacketCrypt({ method: 'null', key: KEY, random: new Random(1).source }),
+    parameters: parseSessionParameters(parameters),
+    transmit: (batch) => batch.count,
+    random: new Random(1).source,
+  };
+}
+
+/** Parameters without FEC. */
+export const NO_FEC = { dataShards: 0, parityShards: 0 } as const;
 
 /** A client (node 2) with one session to a server (node 1) which sends back a pattern of its own. */
 export interface Transfer {
