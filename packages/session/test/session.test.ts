@@ -241,7 +241,7 @@ describe('closing', () => {
     const kept = memory.used;
     const extra = new Endpoint({ ...endpointOptions(), memory });
     const sessions = [extra.open(1, 0), extra.open(2, 0)];
-    const error = new SessionError('KCPTUN_ERR_SESSION_SOCKET', 'gone');
+    const error = new SessionError('KCPTUN_ERR_SESSION_IDLE', 'gone');
     extra.close(5, error);
     extra.close(6);
     expect(sessions.map((session) => [session.closed, session.error])).toEqual([
