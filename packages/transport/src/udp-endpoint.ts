@@ -1,7 +1,7 @@
 // A datagram socket and its sessions: every batch that arrives, every timeout and every command ends in one turn of the endpoint,
 // in which the owners of sessions read, write and are told what happened, and after which everything due is sent at once.
 
-import type { PacketBatch } from '@kcptun/common';
+import { DROPPED, type PacketBatch } from '@kcptun/common';
 import { Endpoint, type EndpointOptions, type Session, type SessionError } from '@kcptun/session';
 import { formatAddress } from './address.ts';
 import type { DatagramOptions, DatagramSocket, Host, SocketAddress } from './host.ts';
@@ -21,7 +21,7 @@ export interface SessionOwner {
 export interface UdpEndpointEvents {
   /** A peer opened a session: attach an owner now, or the session is closed. */
   onSession?(session: Session): void;
-  /** A batch had datagrams that failed the integrity check; `refused` is their number so far. */
+  /** A batch had datagrams that failed the integrity check or are no kcptun; `refused` is their number so far. */
   onRefused?(refused: number, remote: SocketAddress | undefined): void;
   /** A datagram could not be sent or received; the socket goes on. */
   onTrouble?(error: Error): void;
@@ -134,13 +134,15 @@ export class UdpEndpoint implements Task {
   #handleBatch(batch: PacketBatch): void {
     if (this.#closed) return;
     const now = this.#host.now();
-    const refusedBefore = this.endpoint.refusedDatagrams;
-    const from = batch.path[0]!;
+    const refusedBefore = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
     this.#inTurn = true;
     this.endpoint.handleDatagrams(batch, now);
-    const refused = this.endpoint.refusedDatagrams;
-    if (refused > refusedBefore) this.#events.onRefused?.(refused, this.#socket?.remote(from));
-    this.#endTurn(now);
+    const refused = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
+    try {
+      if (refused > refusedBefore) this.#events.onRefused?.(refused, this.#socket?.remote(refusedPath(batch)));
+    } finally {
+      this.#endTurn(now);
+    }
   }
 
   /** Lets the owners do what there is to do, then sends. What they do may make more to do for others: until nothing is left. */
@@ -155,8 +157,9 @@ export class UdpEndpoint implements Task {
         (session.owner as SessionOwner | undefined)?.onWritable();
       }
       this.#pollEvents();
-      for (let path = endpoint.pollForgottenPath(); path !== undefined; path = endpoint.pollForgottenPath()) this.#socket?.forget(path);
       endpoint.flush(now);
+      // After the flush: what closed sessions had to send still needs its address.
+      for (let path = endpoint.pollForgottenPath(); path !== undefined; path = endpoint.pollForgottenPath()) this.#socket?.forget(path);
     } finally {
       this.#inTurn = false;
     }
@@ -176,4 +179,12 @@ export class UdpEndpoint implements Task {
       if (session.owner === undefined && !session.closed) session.close();
     }
   }
+}
+
+/** The path of the first refused datagram of a batch, else of the first one. */
+function refusedPath(batch: PacketBatch): number {
+  for (let index = 0; index < batch.count; index++) {
+    if (batch.length[index] === DROPPED) return batch.path[index]!;
+  }
+  return batch.path[0]!;
 }

@@ -3,16 +3,15 @@
 import { EventEmitter } from 'node:events';
 import { ChunkPool } from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters, type SnmpSnapshot } from '@kcptun/session';
+import { Counters } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
 import { openCodec, openCrypt } from './codec.ts';
 import { Dialer } from './dialer.ts';
 import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
-import type { Link } from './link.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelClientOptions } from './options.ts';
-import { PipeSet, type TunnelEvents } from './pipe-set.ts';
+import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 
 /** A running client. Emits the events of {@link TunnelEvents}. */
 export class TunnelClient extends EventEmitter<TunnelEvents> {
@@ -72,6 +71,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       pool: this.#pool,
       codec: openCodec(options.compression),
       counters: this.counters,
+      pipes: this.#pipes,
       events: this as TunnelClient,
     };
     for (let slot = 0; slot < (this.#options.connections ?? 1); slot++) this.#slots.push(new Dialer(shared));
@@ -122,9 +122,14 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     return drained && !cut;
   }
 
-  /** Upstream's counters at this moment, and the open streams. */
-  stats(): { readonly snmp: SnmpSnapshot; readonly streams: number; readonly links: readonly Link[] } {
-    return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: this.#slots.flatMap((slot) => slot.links) };
+  /** What the client does at this moment. */
+  stats(): TunnelStats {
+    return {
+      snmp: this.counters.snapshot(),
+      streams: this.#pipes.size,
+      links: this.#slots.flatMap((slot) => slot.links),
+      chunks: this.#pool.lent,
+    };
   }
 
   get #idle(): boolean {

@@ -21,6 +21,16 @@ export function explainFailure(error: Error, opening: Uint8Array, version: numbe
   return hint === undefined ? error : new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `${error.message} (${hint})`, { cause: error });
 }
 
+/**
+ * What silence of the peer means.
+ * @param acknowledged - whether its KCP has answered, which it does only when it could decrypt what we sent
+ */
+export function explainSilence(acknowledged: boolean): string {
+  return acknowledged
+    ? 'the peer takes our packets but not what is in them: make --smuxver and --nocomp equal at both ends'
+    : 'nothing comes back: is the server running, is UDP let through, are --key and --crypt the same at both ends?';
+}
+
 function findMismatch(error: Error, opening: Uint8Array, version: number, compression: boolean): string | undefined {
   const compressed = SNAPPY_IDENTIFIER.every((byte, index) => opening[index] === byte);
   if (compressed && !compression) return 'the peer compresses, this end does not: make --nocomp equal at both ends';

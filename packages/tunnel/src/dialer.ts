@@ -10,7 +10,7 @@ import { formatAddress, type Host, type HostTimer, type PortRangeAddress, type S
 import { TunnelError } from './errors.ts';
 import { Link } from './link.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
-import type { TunnelEvents } from './pipe-set.ts';
+import type { PipeSet, TunnelEvents } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
 
 const FIRST_PAUSE = 1000;
@@ -28,6 +28,7 @@ export interface DialerOptions {
   readonly pool: ChunkPool;
   readonly codec: BlockCodec | undefined;
   readonly counters: Counters;
+  readonly pipes: PipeSet;
   readonly events: EventEmitter<TunnelEvents>;
 }
 
@@ -130,10 +131,8 @@ export class Dialer {
       events: {
         onStream: (stream) => stream.close(), // a kcptun server never opens streams
         onClosed: (error) => this.#lost(link, udp, error),
-        onSilence: () =>
-          options.logger.warn(
-            `nothing was heard from ${link.remoteLabel} so far: is the server running, is UDP let through, are --key and --crypt the same at both ends?`,
-          ),
+        onHeartbeat: (now) => this.#shared.pipes.sweep(link, now),
+        onSilence: (explanation) => options.logger.warn(`${link.remoteLabel}: ${explanation}`),
       },
     });
     this.#link = link;

@@ -8,7 +8,7 @@ import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
 import type { Session } from '@kcptun/session';
 import { type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
-import { explainFailure, OPENING_LENGTH } from './diagnosis.ts';
+import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
 
 /** What a link tells its owner. */
@@ -17,8 +17,10 @@ interface LinkEvents {
   onStream(stream: SmuxStream): void;
   /** The link has ended, its streams with it; the last call. */
   onClosed(error: Error | undefined): void;
-  /** Data was sent, but the peer has not been heard of since the link was made. Called once. */
-  onSilence?(): void;
+  /** Nothing the peer sent could be read since the link was made; `explanation` says why that may be. Called once. */
+  onSilence?(explanation: string): void;
+  /** Comes with every heartbeat: time to look after the streams. */
+  onHeartbeat(now: number): void;
 }
 
 /** What a link is made of. */
@@ -49,14 +51,19 @@ export class Link implements SessionOwner, Task {
   /** The first bytes that came: they tell a mismatch of settings by name. */
   readonly #opening: Uint8Array = new Uint8Array(OPENING_LENGTH);
   #openingLength = 0;
+  readonly #madeAt: number;
+  #timeouts = 0;
   #silenceReported = false;
   #heard = false;
   #closed = false;
+  /** The link has ended, but its session still takes and discards what comes. */
+  #muted = false;
 
   /** @param session - the session that a peer opened; without one, the link opens a session to path 0 */
   constructor(options: LinkOptions, session?: Session) {
     const now = options.host.now();
     this.#options = options;
+    this.#madeAt = now;
     this.pool = options.pool;
     this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
     this.#decoder = options.codec === undefined ? undefined : new SnappyDecoder({ codec: options.codec });
@@ -95,6 +102,14 @@ export class Link implements SessionOwner, Task {
 
   /** Ends all streams, says so to the peer as well as the wire can (FIN), and closes the session. Idempotent. */
   close(error?: Error): void {
+    this.#end(error, false);
+  }
+
+  /**
+   * @param mute - keeps the session for what the peer still sends: each packet of a peer that does not know of the end would open another
+   *   session and fail again
+   */
+  #end(error: Error | undefined, mute: boolean): void {
     if (this.#closed) return;
     // The wire has no word for the end of a session: FINs of streams that were closed before are all that tells the peer.
     if (error === undefined) this.#transmit();
@@ -102,12 +117,31 @@ export class Link implements SessionOwner, Task {
     this.#options.scheduler.set(this, undefined);
     this.smux.close(error === undefined ? undefined : new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error }));
     this.#pollStreams();
-    this.session.close();
+    if (mute) this.#mute();
+    else this.session.close();
     this.#options.udp.flush();
     this.#options.events.onClosed(error);
   }
 
+  #mute(): void {
+    this.#muted = true;
+    this.#heard = false;
+    this.#options.scheduler.set(this, this.#options.host.now() + this.#options.smux.keepAliveTimeout);
+    this.#discard();
+  }
+
+  #discard(): void {
+    while (this.session.peek()) {
+      this.#heard = true;
+      this.session.consume(this.session.readLength);
+    }
+  }
+
   onReadable(): void {
+    if (this.#muted) {
+      this.#discard();
+      return;
+    }
     this.#heard = true;
     this.#read();
     this.#transmit();
@@ -118,23 +152,37 @@ export class Link implements SessionOwner, Task {
   }
 
   onClosed(error: Error | undefined): void {
+    this.#options.scheduler.set(this, undefined);
     this.close(error);
   }
 
   /** @internal */
   onDue(now: number): void {
+    if (this.#muted) {
+      if (this.#heard) this.#mute();
+      else this.session.close();
+      return;
+    }
     if (this.#closed) return;
     this.smux.handleTimeout(now);
+    this.#reportSilence();
     if (this.smux.closed) {
       this.close(this.smux.error);
       return;
     }
-    if (!this.#heard && !this.#silenceReported) {
-      this.#silenceReported = true;
-      this.#options.events.onSilence?.();
-    }
     this.#options.scheduler.set(this, this.smux.nextTimeout());
+    this.#options.events.onHeartbeat(now);
     this.kick();
+  }
+
+  /** A peer that gets our packets acknowledges them; its first frame may take until its first NOP, which comes later than ours. */
+  #reportSilence(): void {
+    this.#timeouts += 1;
+    if (this.#heard || this.#silenceReported) return;
+    const acknowledged = this.session.lastReceived > this.#madeAt;
+    if (acknowledged && this.#timeouts < 2 && !this.smux.closed) return;
+    this.#silenceReported = true;
+    this.#options.events.onSilence?.(explainSilence(acknowledged));
   }
 
   #transmit(): void {
@@ -172,9 +220,8 @@ export class Link implements SessionOwner, Task {
       }
       const error = smux.error ?? decoder?.error;
       if (error !== undefined) {
-        this.close(
-          explainFailure(error, this.#opening.subarray(0, this.#openingLength), this.#options.smux.version, decoder !== undefined),
-        );
+        const opening = this.#opening.subarray(0, this.#openingLength);
+        this.#end(explainFailure(error, opening, this.#options.smux.version, decoder !== undefined), !this.#options.client);
         return;
       }
     }

@@ -3,6 +3,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import { QppPads } from '@kcptun/crypt';
+import type { SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection } from '@kcptun/transport';
 import type { Link } from './link.ts';
@@ -21,6 +22,18 @@ export interface TunnelEvents {
   streamClosed: [stream: SmuxStream, error: Error | undefined];
   /** Nothing is left. */
   stopped: [];
+}
+
+/** What a tunnel does at one moment. */
+export interface TunnelStats {
+  /** Upstream's counters, cumulative; those of sessions that have ended included. */
+  readonly snmp: SnmpSnapshot;
+  /** Streams that are joined with a connection. */
+  readonly streams: number;
+  /** The sessions that carry them. */
+  readonly links: readonly Link[];
+  /** Pieces of memory (up to 64 KiB each) that hold received bytes for which a connection has no room yet. */
+  readonly chunks: number;
 }
 
 const opened = channel('kcptun:stream:open');
@@ -60,6 +73,11 @@ export class PipeSet {
     });
     this.#pipes.add(pipe);
     link.kick();
+  }
+
+  /** Ends the streams of a link whose peer has gone without a word. */
+  sweep(link: Link, now: number): void {
+    for (const pipe of [...this.#pipes]) if (pipe.link === link) pipe.sweep(now);
   }
 
   /** Ends all streams and resets their connections. */

@@ -6,10 +6,17 @@ import type { Chunk } from '@kcptun/common';
 import { type QppPads, QppStream } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import { TunnelError } from './errors.ts';
 import type { Link } from './link.ts';
 
 /** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
 const MAX_UNTAKEN = 256 * 1024;
+
+/**
+ * A peer that has sent FIN and then takes nothing for so long, in ms, has closed for good: on the wire that looks like a half close, and the
+ * window of a closed stream never opens again (PROTOCOL smux §7).
+ */
+const CLOSED_PEER_TIMEOUT = 60_000;
 
 /** A stream and a connection that carry each other's bytes. */
 export class Pipe implements ByteEvents {
@@ -21,6 +28,8 @@ export class Pipe implements ByteEvents {
   readonly #decrypt: QppStream | undefined;
   #untaken = 0;
   #ended = false;
+  #stuckSince = Number.POSITIVE_INFINITY;
+  #stuckLength = 0;
   #done = false;
 
   /**
@@ -55,6 +64,17 @@ export class Pipe implements ByteEvents {
     this.stream.owner = undefined;
     this.#connection.destroy(error !== undefined);
     this.#onDone(this, error);
+  }
+
+  /** Ends the pipe when its peer has closed and will not take what still waits; `now` in ms. */
+  sweep(now: number): void {
+    const waiting = this.stream.bufferedAmount;
+    if (!this.#ended || waiting === 0 || waiting !== this.#stuckLength) {
+      this.#stuckSince = now;
+      this.#stuckLength = waiting;
+    } else if (now - this.#stuckSince >= CLOSED_PEER_TIMEOUT) {
+      this.destroy(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_CLOSED', 'the peer has closed and takes no more'));
+    }
   }
 
   onData(bytes: Uint8Array): void {

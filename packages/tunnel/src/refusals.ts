@@ -1,4 +1,5 @@
-// One log line about datagrams that fail the integrity check, not one per datagram: the usual reason is a --key or --crypt that differs.
+// One log line about datagrams that fail the integrity check or make no sense, not one per datagram: the usual reason is a --key or --crypt
+// that differs.
 
 import type { Logger } from '@kcptun/common';
 import { formatAddress, type SocketAddress } from '@kcptun/transport';

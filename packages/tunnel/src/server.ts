@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { ChunkPool } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters, type Session, type SnmpSnapshot } from '@kcptun/session';
+import { Counters, type Session } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import { formatAddress, type Host, Scheduler, UdpEndpoint } from '@kcptun/transport';
 import { openCodec, openCrypt } from './codec.ts';
@@ -12,7 +12,7 @@ import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { Link } from './link.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
-import { PipeSet, type TunnelEvents } from './pipe-set.ts';
+import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
 import { TargetDialer } from './target-dialer.ts';
 
@@ -109,9 +109,9 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     return this.#state === 'stopped';
   }
 
-  /** Upstream's counters at this moment, the open streams and the sessions that carry them. */
-  stats(): { readonly snmp: SnmpSnapshot; readonly streams: number; readonly links: readonly Link[] } {
-    return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: [...this.#links] };
+  /** What the server does at this moment. */
+  stats(): TunnelStats {
+    return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: [...this.#links], chunks: this.#pool.lent };
   }
 
   get #idle(): boolean {
@@ -165,6 +165,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         pool: this.#pool,
         events: {
           onStream: (stream) => this.#connect(link, stream),
+          onHeartbeat: (now) => this.#pipes.sweep(link, now),
           onClosed: (error) => {
             this.#links.delete(link);
             this.#targets.cancel(link);
