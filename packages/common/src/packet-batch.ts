@@ -11,6 +11,7 @@
 // A batch has one owner at a time: whoever was handed it may change it until it returns.
 
 import type { KernelMemory } from './arena.ts';
+import { isKcptunError } from './errors.ts';
 
 /** Packets in a full batch; also the most that one UDP segmentation call takes on older kernels. */
 export const BATCH_CAPACITY = 64;
@@ -41,11 +42,12 @@ export class PacketBatch {
   count = 0;
   readonly #memory: KernelMemory | undefined;
 
-  /** @param memory - where the slots are reserved; by default a memory of its own */
+  /** @param memory - where the slots are reserved; by default, and when that one is full, a memory of its own: kernels then work on copies */
   constructor(memory?: KernelMemory) {
-    this.#memory = memory;
-    this.base = memory === undefined ? 0 : memory.reserve(BATCH_CAPACITY * SLOT_SIZE);
-    this.bytes = memory === undefined ? new Uint8Array(BATCH_CAPACITY * SLOT_SIZE) : memory.bytes;
+    const base = reserveSlots(memory);
+    this.#memory = base === undefined ? undefined : memory;
+    this.base = base ?? 0;
+    this.bytes = this.#memory?.bytes ?? new Uint8Array(BATCH_CAPACITY * SLOT_SIZE);
   }
 
   /** Whether no further packet fits. */
@@ -90,5 +92,14 @@ export class PacketBatch {
   /** Empties the batch. */
   clear(): void {
     this.count = 0;
+  }
+}
+
+function reserveSlots(memory: KernelMemory | undefined): number | undefined {
+  try {
+    return memory?.reserve(BATCH_CAPACITY * SLOT_SIZE);
+  } catch (error) {
+    if (isKcptunError(error, 'KCPTUN_ERR_ARENA_FULL')) return undefined;
+    throw error;
   }
 }

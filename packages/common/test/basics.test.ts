@@ -114,3 +114,22 @@ describe.each(['own memory', 'shared memory'])('PacketBatch on %s', (kind) => {
     expect([...batch.path.subarray(0, 3)]).toEqual([4, 5, 6]);
   });
 });
+
+describe('PacketBatch on a full memory', () => {
+  it('has a memory of its own, and gives nothing back that it has not taken', () => {
+    const arena = new Arena({ byteLength: 65_536 });
+    const batch = new PacketBatch(arena);
+    batch.addReceived(Uint8Array.of(1, 2, 3), 4);
+    expect(batch.packet(0)).toEqual(Uint8Array.of(1, 2, 3));
+    batch.release();
+    expect(arena.used).toBe(0);
+  });
+
+  it('passes on any other trouble', () => {
+    const arena = new Arena({ byteLength: 65_536 });
+    arena.reserve = () => {
+      throw new RangeError('broken');
+    };
+    expect(() => new PacketBatch(arena)).toThrow(RangeError);
+  });
+});

@@ -97,7 +97,7 @@ export class Endpoint implements EndpointContext {
 
   /**
    * @throws {SessionError} KCPTUN_ERR_SESSION_MTU when mtu leaves no room for payload
-   * @throws {KcptunError} KCPTUN_ERR_ARENA_FULL when `memory` has no room for a batch
+   * @throws {KcptunError} KCPTUN_ERR_ARENA_FULL when `memory` has no room for what FEC needs in any case (10 KiB, once)
    * @throws {RangeError} when `maxSessions` is out of range
    */
   constructor(options: EndpointOptions) {

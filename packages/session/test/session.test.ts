@@ -254,8 +254,9 @@ describe('closing', () => {
     expect(client.endpoint.sessionCount + server.endpoint.sessionCount).toBe(0);
   });
 
-  test('a memory without room is found when the endpoint is made', () => {
+  test('a memory without room for FEC is found when the endpoint is made', () => {
     const memory = new Arena({ byteLength: 65_536 });
+    memory.reserve(60_000);
     expect(() => new Endpoint({ ...endpointOptions(), memory })).toThrow(expect.objectContaining({ code: 'KCPTUN_ERR_ARENA_FULL' }));
   });
 });
