@@ -44,8 +44,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     key: 'demo',
     compression: false,
     session: {
-      nodelay: 1,
-      interval: 10,
+      mode: 'fast3' as const,
       sndWnd: 1024,
       rcvWnd: 1024,
       ...(options.fec ? {} : { dataShards: 0, parityShards: 0 }),

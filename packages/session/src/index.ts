@@ -2,6 +2,6 @@
 export { Counters, type CountsInto, type SnmpSnapshot } from './counters.ts';
 export { ACCEPT_BACKLOG, Endpoint, type EndpointContext, type EndpointOptions, MAX_SESSIONS, type SessionEvent } from './endpoint.ts';
 export { SessionError, type SessionErrorCode } from './errors.ts';
-export { fecEnabled, kcpMtu, MAX_SHARDS, parseSessionParameters, type SessionParameters } from './parameters.ts';
+export { fecEnabled, kcpMtu, MAX_SHARDS, parseSessionParameters, type SessionParameters, type SessionTuning } from './parameters.ts';
 export { Session, type SessionStats } from './session.ts';
 export type { TransmitBatch } from './transmitter.ts';

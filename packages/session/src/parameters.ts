@@ -2,7 +2,7 @@
 
 import { checkInteger, MAX_DATAGRAM } from '@kcptun/common';
 import { FEC_HEADER_SIZE } from '@kcptun/fec';
-import { OVERHEAD } from '@kcptun/kcp-core';
+import { MODES, OVERHEAD } from '@kcptun/kcp-core';
 import { SessionError } from './errors.ts';
 
 /** Tuning of a session. Both ends may differ in all of it. */
@@ -31,11 +31,13 @@ export interface SessionParameters {
   readonly inflightFloor: number;
 }
 
-const DEFAULTS: SessionParameters = {
-  nodelay: 0,
-  interval: 30,
-  resend: 2,
-  nc: 1,
+/** What can be given: any of the parameters, and a preset for the four timing values, which single values override. */
+export interface SessionTuning extends Partial<SessionParameters> {
+  /** Upstream's retransmission profiles, from calm to eager. Default `fast`. */
+  readonly mode?: keyof typeof MODES;
+}
+
+const DEFAULTS: Omit<SessionParameters, keyof (typeof MODES)['fast']> = {
   sndWnd: 1024,
   rcvWnd: 1024,
   mtu: 1350,
@@ -52,8 +54,10 @@ export const MAX_SHARDS = 256;
  * Fills in defaults and checks ranges.
  * @throws {TypeError | RangeError} naming the parameter
  */
-export function parseSessionParameters(input: Partial<SessionParameters> = {}): Readonly<SessionParameters> {
-  const p = { ...DEFAULTS, ...input };
+export function parseSessionParameters(input: SessionTuning = {}): Readonly<SessionParameters> {
+  const { mode = 'fast', ...given } = input;
+  if (!Object.hasOwn(MODES, mode)) throw new RangeError(`mode must be one of ${Object.keys(MODES).join(', ')}, got ${String(mode)}`);
+  const p: SessionParameters = { ...DEFAULTS, ...MODES[mode], ...given };
   checkInteger(p.nodelay, 'nodelay', 0, 1);
   checkInteger(p.interval, 'interval', 10, 5000);
   checkInteger(p.resend, 'resend', 0, 65_535);

@@ -39,6 +39,14 @@ describe('sizes', () => {
 });
 
 describe('parameters', () => {
+  test('a mode sets the four timing values, single ones override it', () => {
+    expect(parseSessionParameters({ mode: 'fast3' })).toMatchObject({ nodelay: 1, interval: 10, resend: 2, nc: 1 });
+    expect(parseSessionParameters({ mode: 'normal', interval: 25 })).toMatchObject({ nodelay: 0, interval: 25, resend: 2, nc: 1 });
+    expect(() => parseSessionParameters({ mode: 'turbo' as 'fast' })).toThrow(
+      /^mode must be one of normal, fast, fast2, fast3, got turbo$/,
+    );
+  });
+
   test('defaults are those of the original', () => {
     expect(parseSessionParameters()).toMatchObject({
       mtu: 1350,

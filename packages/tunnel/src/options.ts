@@ -2,7 +2,7 @@
 
 import { checkInteger, type Logger, SILENT_LOGGER } from '@kcptun/common';
 import { CRYPT_METHODS, type CryptMethod, QPP_MAX_PADS, type QppGeneration } from '@kcptun/crypt';
-import { parseSessionParameters, type SessionParameters } from '@kcptun/session';
+import { parseSessionParameters, type SessionParameters, type SessionTuning } from '@kcptun/session';
 import { parseSmuxConfig, type SmuxConfig } from '@kcptun/smux';
 import { createNodeHost, type Host, type PortRangeAddress, type StreamAddress } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
@@ -26,7 +26,7 @@ export interface TunnelOptions {
   /** Quantum permutation pads on the bytes of each stream; off by default (upstream: `--QPP`). */
   readonly qpp?: QppOptions;
   /** KCP and FEC: windows, mode, mtu, shards. May differ between the ends. */
-  readonly session?: Partial<SessionParameters>;
+  readonly session?: SessionTuning;
   /** Stream multiplexing; times in ms. */
   readonly smux?: Partial<SmuxConfig>;
   /** Wanted size of the kernel's socket buffers in bytes, default 4194304 (upstream: `--sockbuf`). */
