@@ -1,5 +1,6 @@
 /** Shared ground of the kcptun packages. */
 export { Arena, type ArenaOptions, type KernelExports, type KernelMemory } from './arena.ts';
+export { BatchPool } from './batch-pool.ts';
 export { ByteQueue, type Chunk, ChunkPool } from './byte-queue.ts';
 export type { ByteSink, RandomSource } from './bytes.ts';
 export { checkBytes, checkInteger } from './checks.ts';

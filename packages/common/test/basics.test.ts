@@ -3,6 +3,7 @@
 import {
   Arena,
   BATCH_CAPACITY,
+  BatchPool,
   checkBytes,
   checkInteger,
   HEADROOM,
@@ -131,5 +132,31 @@ describe('PacketBatch on a full memory', () => {
       throw new RangeError('broken');
     };
     expect(() => new PacketBatch(arena)).toThrow(RangeError);
+  });
+});
+
+describe('BatchPool', () => {
+  it('lends the same few batches to all who ask for those of a memory', () => {
+    const arena = new Arena({ byteLength: 16 * BATCH_CAPACITY * SLOT_SIZE });
+    const pool = BatchPool.of(arena);
+    expect(BatchPool.of(arena)).toBe(pool);
+    expect(BatchPool.of(undefined)).not.toBe(BatchPool.of(undefined));
+    const first = pool.borrow();
+    first.addReceived(Uint8Array.of(1), 0);
+    const second = pool.borrow();
+    expect([pool.lent, second === first]).toEqual([2, false]);
+    pool.giveBack(first);
+    const again = pool.borrow();
+    expect([again === first, again.count]).toEqual([true, 0]);
+  });
+
+  it('keeps a bounded number of them', () => {
+    const arena = new Arena({ byteLength: 16 * BATCH_CAPACITY * SLOT_SIZE });
+    const pool = BatchPool.of(arena);
+    const batches = Array.from({ length: 16 }, () => pool.borrow());
+    expect(() => pool.borrow()).toThrow(expect.objectContaining({ code: 'KCPTUN_ERR_ARENA_FULL' }));
+    for (const batch of batches) pool.giveBack(batch);
+    expect(pool.lent).toBe(0);
+    expect(arena.used).toBe(4 * BATCH_CAPACITY * SLOT_SIZE);
   });
 });

@@ -254,7 +254,6 @@ export class Endpoint implements EndpointContext {
     this.transmitter.now = now;
     for (const session of [...this.#byPath.values()]) this.closeSession(session, error);
     this.transmitter.flush();
-    this.transmitter.batch.release();
   }
 
   /** @internal */

@@ -45,7 +45,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** Time of the last packet that KCP accepted, in ms. */
   lastReceived: number;
   /** First unread byte, after `peek()` said true. Valid until `consume` or the end of the turn. */
-  readBytes: Uint8Array;
+  readBytes: Uint8Array = new Uint8Array(0);
   readOffset = 0;
   readLength = 0;
 
@@ -103,7 +103,6 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#minRto = this.kcp.minRto;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
     this.kcp.inflightLimit = this.#inflight.limit;
-    this.readBytes = context.transmitter.batch.bytes;
   }
 
   /** Remote path of the peer, as the transport numbered it. */

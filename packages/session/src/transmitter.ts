@@ -5,36 +5,55 @@
 // Packets of all sessions that are flushed in one turn share batches; a full batch leaves at once, the rest when the
 // endpoint has finished its turn. Every layer writes in place, in the slot's headroom.
 
-import { HEADROOM, type KernelMemory, PacketBatch } from '@kcptun/common';
+import { BatchPool, HEADROOM, type KernelMemory, type PacketBatch } from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
 import type { FecEncoder } from '@kcptun/fec';
 import type { PacketSink } from '@kcptun/kcp-core';
 import type { Counters } from './counters.ts';
+
+const NOTHING = new Uint8Array(0);
 
 /** Hands a sealed batch to the socket at once; returns how many of its packets (from the front) were taken. */
 export type TransmitBatch = (batch: PacketBatch) => number;
 
 /** Collects packets into a batch, seals and sends it. */
 export class Transmitter {
-  readonly batch: PacketBatch;
   /** Time of the present turn in ms, for the FEC encoder's gap rule. */
   now = 0;
+  readonly #pool: BatchPool;
+  #batch: PacketBatch | undefined;
   readonly #crypt: PacketCrypt;
   readonly #transmit: TransmitBatch;
   readonly #counters: Counters;
 
   constructor(crypt: PacketCrypt, transmit: TransmitBatch, counters: Counters, memory: KernelMemory | undefined) {
-    this.batch = new PacketBatch(memory);
+    this.#pool = BatchPool.of(memory);
     this.#crypt = crypt;
     this.#transmit = transmit;
     this.#counters = counters;
   }
 
-  /** Seals and sends what is in the batch. */
+  /** The batch that is being filled, with room for a packet. */
+  batch(): PacketBatch {
+    if (this.#batch === undefined) {
+      this.#batch = this.#pool.borrow();
+    } else if (this.#batch.full) {
+      this.#send(this.#batch);
+    }
+    return this.#batch;
+  }
+
+  /** Seals and sends what is in the batch, and gives the batch back. */
   flush(): void {
-    const batch = this.batch;
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    this.#batch = undefined;
+    if (batch.count > 0) this.#send(batch);
+    this.#pool.giveBack(batch);
+  }
+
+  #send(batch: PacketBatch): void {
     const count = batch.count;
-    if (count === 0) return;
     this.#crypt.seal(batch);
     let bytes = 0;
     for (let index = 0; index < count; index++) bytes += batch.length[index]!;
@@ -50,36 +69,32 @@ export class Transmitter {
 
 /** Where one session's Kcp writes its packets. */
 export class SessionSink implements PacketSink {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array = NOTHING;
   /** Remote path of the session. */
   path: number;
   readonly #transmitter: Transmitter;
   readonly #fec: FecEncoder | undefined;
 
   constructor(transmitter: Transmitter, fec: FecEncoder | undefined, path: number) {
-    this.bytes = transmitter.batch.bytes;
     this.path = path;
     this.#transmitter = transmitter;
     this.#fec = fec;
   }
 
   begin(): number {
-    const transmitter = this.#transmitter;
-    const batch = transmitter.batch;
-    if (batch.full) transmitter.flush();
+    const batch = this.#transmitter.batch();
+    this.bytes = batch.bytes;
     return batch.slot(batch.count) + HEADROOM;
   }
 
   commit(_offset: number, length: number): void {
     const transmitter = this.#transmitter;
-    const batch = transmitter.batch;
+    // The batch that begin() gave: it has room.
+    const batch = transmitter.batch();
     const index = batch.add(HEADROOM, length, this.path);
     const fec = this.#fec;
     if (fec === undefined) return;
     const due = fec.encode(batch, index, transmitter.now);
-    for (let k = 0; k < due; k++) {
-      if (batch.full) transmitter.flush();
-      fec.emitParity(batch, k, this.path);
-    }
+    for (let k = 0; k < due; k++) fec.emitParity(transmitter.batch(), k, this.path);
   }
 }

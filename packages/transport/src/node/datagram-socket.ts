@@ -5,10 +5,10 @@
 // and the batch is reused right after. A slab that libuv still holds is left to the garbage collector and replaced.
 
 import dgram from 'node:dgram';
-import { BATCH_CAPACITY, type KernelMemory, MAX_DATAGRAM, PacketBatch } from '@kcptun/common';
+import { BATCH_CAPACITY, BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch } from '@kcptun/common';
 import { TransportError } from '../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../host.ts';
-import { PathTable } from './path-table.ts';
+import { NO_PATH, PathTable } from './path-table.ts';
 import type { ReceiveQueue, Receiver } from './receive-queue.ts';
 
 /** Bytes that may wait inside libuv; beyond, packets are refused and KCP sends them again. */
@@ -22,10 +22,10 @@ export class DgramSocket implements DatagramSocket, Receiver {
   readonly #events: DatagramEvents;
   readonly #remote: SocketAddress | undefined;
   readonly #paths: PathTable = new PathTable();
-  readonly #batch: PacketBatch;
+  readonly #pool: BatchPool;
+  #batch: PacketBatch | undefined;
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
   readonly #queue: ReceiveQueue;
-  #queued = false;
   #closed = false;
   #local: SocketAddress = { address: '', port: 0, family: 4 };
   #sizes: BufferSizes = { receive: undefined, send: undefined };
@@ -45,31 +45,47 @@ export class DgramSocket implements DatagramSocket, Receiver {
       lookup: (name, _options, done) => done(null, name, name.includes(':') ? 6 : 4),
     });
     let called = false;
-    const fail = (error: Error): void => {
+    const fail = (cause: NodeJS.ErrnoException): void => {
       if (called) return;
       called = true;
       socket.close();
-      callback(error, undefined);
+      if (cause.code === 'EAFNOSUPPORT' && options.host === '' && options.remote === undefined) {
+        // A system without IPv6: all addresses are those of IPv4.
+        DgramSocket.open({ ...options, host: '0.0.0.0' }, events, memory, queue, callback);
+        return;
+      }
+      callback(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', cause.message, { cause }), undefined);
     };
     socket.once('error', fail);
     const ready = (): void => {
+      if (called) return;
       called = true;
       socket.off('error', fail);
       callback(undefined, new DgramSocket(socket, options, events, memory, queue));
     };
-    const bound = (): void => {
-      if (options.remote === undefined) ready();
-      else socket.connect(options.remote.port, options.remote.address, (error?: Error) => (error ? fail(error) : ready()));
+    // A port out of range throws at once.
+    const attempt = (step: () => void): void => {
+      try {
+        step();
+      } catch (error) {
+        fail(error as Error);
+      }
     };
-    socket.bind({ port: options.port, address: options.host === '' ? (ipv4 ? '0.0.0.0' : '::') : options.host, exclusive: true }, bound);
+    const bound = (): void => {
+      const { remote } = options;
+      if (remote === undefined) ready();
+      else attempt(() => socket.connect(remote.port, remote.address, (error?: Error) => (error ? fail(error) : ready())));
+    };
+    const address = options.host === '' ? (ipv4 ? '0.0.0.0' : '::') : options.host;
+    attempt(() => socket.bind({ port: options.port, address, exclusive: true }, bound));
   }
 
   private constructor(socket: dgram.Socket, options: DatagramOptions, events: DatagramEvents, memory: KernelMemory, queue: ReceiveQueue) {
     this.#socket = socket;
     this.#queue = queue;
+    this.#pool = BatchPool.of(memory);
     this.#events = events;
     this.#remote = options.remote;
-    this.#batch = new PacketBatch(memory);
     const local = socket.address();
     this.#local = { address: local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
     if (options.bufferSize !== undefined) this.#resizeBuffers(options.bufferSize);
@@ -123,31 +139,29 @@ export class DgramSocket implements DatagramSocket, Receiver {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#batch.release();
     this.#socket.close();
   }
 
   #receive(datagram: Buffer, remote: dgram.RemoteInfo): void {
     if (this.#closed) return;
     const path = this.#remote === undefined ? this.#paths.path(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4) : 0;
-    this.#batch.addReceived(datagram, path);
-    if (this.#batch.full) {
-      this.#hand();
-    } else if (!this.#queued) {
-      this.#queued = true;
+    if (path === NO_PATH) return;
+    if (this.#batch === undefined) {
       this.#queue.add(this);
+      this.#batch = this.#pool.borrow();
     }
+    this.#batch.addReceived(datagram, path);
+    if (!this.#batch.full) return;
+    if (!this.#closed) this.#events.onBatch(this.#batch);
+    this.#batch.clear();
   }
 
   deliver(): void {
-    this.#queued = false;
-    this.#hand();
-  }
-
-  #hand(): void {
-    if (this.#closed || this.#batch.count === 0) return;
-    this.#events.onBatch(this.#batch);
-    this.#batch.clear();
+    const batch = this.#batch;
+    this.#batch = undefined;
+    if (batch === undefined) return;
+    if (!this.#closed && batch.count > 0) this.#events.onBatch(batch);
+    this.#pool.giveBack(batch);
   }
 
   #resizeBuffers(size: number): void {

@@ -8,8 +8,8 @@ import { createNodePacketCrypt } from '@kcptun/crypt/node';
 import { TransportError } from '../errors.ts';
 import type { Host, SocketAddress } from '../host.ts';
 import { connectBytes, listenBytes } from './byte-connection.ts';
-import { DgramSocket } from './datagram-socket.ts';
 import { ReceiveQueue } from './receive-queue.ts';
+import { type DatagramBackend, selectDatagram } from './select-datagram.ts';
 
 /** Options of {@link createNodeHost}. */
 export interface NodeHostOptions {
@@ -17,6 +17,8 @@ export interface NodeHostOptions {
   readonly arenaBytes?: number;
   /** Whether WASM kernels may run; default yes unless the environment says KCPTUN_NO_WASM=1. */
   readonly wasm?: boolean;
+  /** Whether native code may do datagrams; default yes unless the environment says KCPTUN_NO_NATIVE=1. */
+  readonly native?: boolean;
 }
 
 /** Makes the Host of this process. */
@@ -26,6 +28,12 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
     wasm: options.wasm ?? process.env['KCPTUN_NO_WASM'] !== '1',
   });
   const queue = new ReceiveQueue();
+  // Chosen when the first socket is wanted: loading native code takes longer than anything else at start.
+  let backend: DatagramBackend | undefined;
+  const datagrams = (): DatagramBackend => {
+    backend ??= selectDatagram(memory, queue, options.native ?? process.env['KCPTUN_NO_NATIVE'] !== '1');
+    return backend;
+  };
   return {
     now: () => performance.now(),
     setTimer: (delay, callback) => queue.setTimer(delay, callback),
@@ -35,7 +43,7 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
     memory,
     createCrypt: (method, key) => createNodePacketCrypt({ method, key, memory }),
     resolve: resolveAddress,
-    openDatagram: (datagram, events, callback) => DgramSocket.open(datagram, events, memory, queue, callback),
+    openDatagram: (datagram, events, callback) => datagrams().open(datagram, events, callback),
     connect: connectBytes,
     listen: listenBytes,
   };

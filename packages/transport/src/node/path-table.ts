@@ -3,10 +3,10 @@
 
 import type { SocketAddress } from '../host.ts';
 
-/** Most remotes that have a number at a time; packets of further ones share the number {@link NO_PATH}. */
+/** Most remotes that have a number at a time; the datagrams of further ones are dropped. */
 export const MAX_PATHS = 65_536;
-/** The path of datagrams for which no number was left: no session can be on it for long, because it is forgotten at once. */
-const NO_PATH = MAX_PATHS;
+/** What stands for a path when no number is left. */
+export const NO_PATH = -1;
 
 /** Numbers for remote addresses. */
 export class PathTable {
@@ -22,7 +22,7 @@ export class PathTable {
     return this.#remotes.length - this.#free.length;
   }
 
-  /** The path of a remote, new if it has none yet. */
+  /** The path of a remote, new if it has none yet; {@link NO_PATH} when there is no number left. */
   path(address: string, port: number, family: 4 | 6): number {
     // Datagrams come in runs from one remote.
     if (port === this.#lastPort && address === this.#lastAddress) return this.#lastPath;
@@ -59,7 +59,7 @@ export class PathTable {
 
   #assign(ports: Map<number, number>, address: string, port: number, family: 4 | 6): number {
     const path = this.#free.pop() ?? this.#remotes.length;
-    if (path >= MAX_PATHS) {
+    if (path === MAX_PATHS) {
       if (ports.size === 0) this.#byAddress.delete(address);
       return NO_PATH;
     }

@@ -2,6 +2,9 @@
 // held back until then too: when the process was kept from running, its timers are due before the acknowledgements that wait in the kernel
 // have been read, and a retransmission timeout would send again what has long arrived (measured: 29 % of all segments on a busy machine).
 
+/** Sockets that may hold datagrams at a time. */
+const MOST_WAITING = 8;
+
 /** Something that holds received datagrams. */
 export interface Receiver {
   /** Hands on what was received. */
@@ -16,6 +19,8 @@ export class ReceiveQueue {
 
   /** Adds a socket that has received something; once per delivery. */
   add(receiver: Receiver): void {
+    // With very many sockets, some deliver early, so that few batches are in use at a time.
+    if (this.#waiting.length === MOST_WAITING) this.#drain();
     this.#waiting.push(receiver);
     this.#immediate ??= setImmediate(this.#run);
   }
