@@ -1,10 +1,11 @@
-// One KCP session as a Node Duplex: a face on top of the data path for applications that want a stream. KCP has no FIN: `end()`
-// resolves when everything is acknowledged and then closes this end; the peer is not told and ends by its idle timeout. Half-close exists on smux
-// streams only.
+// One KCP session as a Node Duplex: a face on top of the data path for applications that want a stream. KCP has no FIN: `end()` waits until
+// everything is acknowledged and then closes the session at this end; what had come by then can still be read. The peer is not told and ends by
+// its idle timeout. Half-close exists on smux streams only.
 
 import { channel } from 'node:diagnostics_channel';
 import { Duplex } from 'node:stream';
 import { type Session, SessionError, type SessionStats } from '@kcptun/session';
+import { TransportError } from './errors.ts';
 import type { SocketAddress } from './host.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 import type { SessionOwner, UdpEndpoint } from './udp-endpoint.ts';
@@ -41,6 +42,7 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
   #pending: { bytes: Uint8Array; done: number; callback: (error?: Error | null) => void } | undefined;
   #finish: ((error?: Error | null) => void) | undefined;
   #reading = false;
+  #ended = false;
   #waitingSince = 0;
 
   /** @internal */
@@ -63,7 +65,7 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     udp.attach(this.#session, this);
     this.#waitingSince = now();
     opened.publish({ session: this.#session, remote: this.remote });
-    this.#arm();
+    this.#arm(Number.POSITIVE_INFINITY);
   }
 
   /** Conversation id. */
@@ -82,7 +84,7 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
   }
 
   onReadable(): void {
-    if (this.#reading) this.#push();
+    this.#push(false);
   }
 
   onWritable(): void {
@@ -90,14 +92,22 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     if (this.#finish === undefined || !this.#session.drained) return;
     const finish = this.#finish;
     this.#finish = undefined;
+    this.#ended = true;
+    this.#push(true);
     finish();
+    this.push(null);
+    this.#session.close();
+    this.#udp.flush();
+    // Else the stream lives until its reader has come to the end.
+    if (this.readableLength === 0 && !this.#reading) this.destroy();
   }
 
   onClosed(error: SessionError | undefined): void {
     this.#scheduler.set(this, undefined);
     closed.publish({ session: this.#session, error });
     this.#onGone();
-    if (!this.destroyed) this.destroy(error);
+    // After `end()` only the reader decides how long the stream lives.
+    if (!this.destroyed && !this.#ended) this.destroy(error);
   }
 
   /** @internal */
@@ -111,14 +121,14 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     } else if (this.#idleTimeout > 0 && now - session.lastReceived >= this.#idleTimeout) {
       this.#fail('KCPTUN_ERR_SESSION_IDLE', `the peer sent nothing for ${this.#idleTimeout} ms`);
     } else {
-      this.#arm();
+      this.#arm(Number.POSITIVE_INFINITY);
     }
   }
 
   /** @internal */
   override _read(): void {
     this.#reading = true;
-    this.#push();
+    this.#push(false);
     this.#udp.flush();
   }
 
@@ -128,17 +138,13 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     this.#pending = { bytes: chunk, done: 0, callback };
     this.#writeOn();
     this.#udp.flush();
-    this.#arm();
+    // Only ever earlier: an application that keeps writing must not put the timeouts off.
+    this.#arm(this.deadlineIndex < 0 ? Number.POSITIVE_INFINITY : this.deadline);
   }
 
   /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
-    this.#finish = (error) => {
-      callback(error);
-      // The wire has no FIN: once everything is acknowledged this end closes, and readers here are told so.
-      if (error == null) this.push(null);
-      if (error == null && !this.#reading) this.destroy();
-    };
+    this.#finish = callback;
     this.#session.awaitDrained();
     this.onWritable();
   }
@@ -146,10 +152,10 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
   /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#scheduler.set(this, undefined);
-    const finish = this.#finish;
+    const waiting = this.#pending?.callback ?? this.#finish;
     this.#finish = undefined;
     this.#pending = undefined;
-    finish?.(error);
+    waiting?.(error ?? new TransportError('KCPTUN_ERR_TRANSPORT_CLOSED', 'the connection was destroyed before everything was written'));
     if (!this.#session.closed) {
       this.#session.close();
       this.#udp.flush();
@@ -157,9 +163,10 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     callback(error);
   }
 
-  #push(): void {
+  /** Hands on what the reader asks for, or all there is. */
+  #push(all: boolean): void {
     const session = this.#session;
-    while (this.#reading && session.peek()) {
+    while ((this.#reading || all) && session.peek()) {
       const length = session.readLength;
       const copy = session.readBytes.slice(session.readOffset, session.readOffset + length);
       session.consume(length);
@@ -186,11 +193,11 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
     this.#udp.flush();
   }
 
-  /** Looks at the clock four times per timeout. */
-  #arm(): void {
+  /** Looks at the clock four times per timeout, at `latest` if that is earlier. */
+  #arm(latest: number): void {
     if (this.destroyed) return;
     const now = this.#now();
-    let next = Number.POSITIVE_INFINITY;
+    let next = latest;
     if (this.#deadPeerTimeout > 0 && !this.#session.drained) next = Math.min(next, now + this.#deadPeerTimeout / 4);
     if (this.#idleTimeout > 0) next = Math.min(next, now + this.#idleTimeout / 4);
     this.#scheduler.set(this, next === Number.POSITIVE_INFINITY ? undefined : next);

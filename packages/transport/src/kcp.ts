@@ -2,13 +2,15 @@
 
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { type CryptMethod, deriveKey, type PacketCrypt } from '@kcptun/crypt';
+import { checkInteger } from '@kcptun/common';
+import type { CryptMethod } from '@kcptun/crypt';
 import { parseSessionParameters, type Session, type SessionParameters } from '@kcptun/session';
 import { TransportError } from './errors.ts';
 import type { Host, SocketAddress } from './host.ts';
 import { KcpConnection, type KcpConnectionOptions } from './kcp-connection.ts';
 import { createNodeHost } from './node/host.ts';
 import { Scheduler } from './scheduler.ts';
+import { SharedCrypt } from './shared-crypt.ts';
 import { UdpEndpoint } from './udp-endpoint.ts';
 
 /** What both ends of a KCP connection are made with. `key`, `crypt` must be equal at both ends. */
@@ -41,81 +43,107 @@ export interface ListenOptions extends KcpOptions {
 const DEFAULT_SOCKET_BUFFER = 4 * 1024 * 1024;
 const refused = channel('kcptun:datagram:refused');
 
+/** What connections of one dialer or listener live on. */
 interface Setup {
   readonly host: Host;
   readonly scheduler: Scheduler;
-  readonly crypt: PacketCrypt;
+  readonly crypt: SharedCrypt;
   readonly parameters: SessionParameters;
 }
 
+let processHost: Host | undefined;
+
 function setUp(options: KcpOptions): Setup {
-  const host = options.host ?? createNodeHost();
-  return {
-    host,
-    scheduler: new Scheduler(host),
-    parameters: parseSessionParameters(pickParameters(options)),
-    crypt: host.createCrypt(options.crypt ?? 'aes', deriveKey(options.key)),
-  };
+  const parameters = parseSessionParameters(pickParameters(options));
+  let { host } = options;
+  if (host === undefined) {
+    // One for all that name none: each has a memory of its own, which costs address space.
+    processHost ??= createNodeHost();
+    host = processHost;
+  }
+  return { host, scheduler: new Scheduler(host), parameters, crypt: new SharedCrypt(host, options.crypt ?? 'aes', options.key) };
+}
+
+function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted !== true) return;
+  throw new TransportError('KCPTUN_ERR_TRANSPORT_ABORTED', `${what} was aborted`, { cause: signal.reason });
 }
 
 /**
  * Connects to a KCP listener. KCP has no handshake: this resolves when the socket is open, and the peer learns of the connection by the first data.
  * @throws {TransportError} when the name is not found or no socket can be had; KCPTUN_ERR_TRANSPORT_ABORTED when aborted
+ * @throws {TypeError | RangeError} naming the option that is wrong
  */
 export async function dialKcp(options: DialOptions): Promise<KcpConnection> {
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal, 'dialing');
+  checkInteger(options.port, 'port', 1, 65_535);
   const setup = setUp(options);
-  const remote = await new Promise<SocketAddress>((resolve, reject) =>
-    setup.host.resolve(options.address, options.port, (error, address) => (address === undefined ? reject(error) : resolve(address))),
-  );
-  const udp = await open(setup, options, { host: '', port: 0, remote }, 'client', undefined);
-  if (options.signal?.aborted === true) {
-    udp.close();
-    setup.crypt.close();
-    throw new TransportError('KCPTUN_ERR_TRANSPORT_ABORTED', 'dialing was aborted', { cause: options.signal.reason });
+  let udp: UdpEndpoint | undefined;
+  try {
+    const remote = await lookUp(setup.host, options);
+    throwIfAborted(options.signal, 'dialing');
+    udp = await open(setup, options, { host: '', port: 0, remote }, 'client', undefined);
+    throwIfAborted(options.signal, 'dialing');
+  } catch (error) {
+    udp?.close();
+    setup.crypt.release();
+    throw error;
   }
-  return new KcpConnection(udp, undefined, setup.scheduler, setup.host.now, options, () => {
+  const socket = udp;
+  return new KcpConnection(socket, undefined, setup.scheduler, setup.host.now, options, () => {
     // The session's end is announced inside a turn: the socket goes after it.
     queueMicrotask(() => {
-      udp.close();
-      setup.crypt.close();
+      socket.close();
+      setup.crypt.release();
     });
   });
 }
 
 /**
  * Listens for KCP connections.
- * @throws {TransportError} KCPTUN_ERR_TRANSPORT_BIND when the port cannot be had
+ * @throws {TransportError} KCPTUN_ERR_TRANSPORT_BIND when the port cannot be had; KCPTUN_ERR_TRANSPORT_ABORTED when aborted
+ * @throws {TypeError | RangeError} naming the option that is wrong
  */
 export async function listenKcp(options: ListenOptions): Promise<KcpListener> {
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal, 'listening');
+  checkInteger(options.port, 'port', 0, 65_535);
   const setup = setUp(options);
   let listener: KcpListener | undefined;
-  const udp = await open(setup, options, { host: options.address ?? '', port: options.port }, 'server', (session) =>
-    listener?.accept(session),
-  );
+  let udp: UdpEndpoint | undefined;
+  try {
+    udp = await open(setup, options, { host: options.address ?? '', port: options.port }, 'server', (session) => listener?.accept(session));
+    throwIfAborted(options.signal, 'listening');
+  } catch (error) {
+    udp?.close();
+    setup.crypt.release();
+    throw error;
+  }
+  const socket = udp;
+  const abort = (): void => listener?.close();
+  options.signal?.addEventListener('abort', abort);
   listener = new KcpListener(
-    udp,
-    setup.crypt,
-    (session) => new KcpConnection(udp, session, setup.scheduler, setup.host.now, options, () => {}),
+    socket,
+    (session) => new KcpConnection(socket, session, setup.scheduler, setup.host.now, options, () => {}),
+    () => {
+      options.signal?.removeEventListener('abort', abort);
+      setup.crypt.release();
+    },
   );
-  options.signal?.addEventListener('abort', () => listener?.close(), { once: true });
   return listener;
 }
 
 /** Accepts KCP connections: emits `connection`, and can be iterated with `for await`. */
 export class KcpListener extends EventEmitter<{ connection: [KcpConnection]; close: [] }> {
   readonly #udp: UdpEndpoint;
-  readonly #crypt: PacketCrypt;
   readonly #connect: (session: Session) => KcpConnection;
-  readonly #connections: Set<KcpConnection> = new Set();
+  readonly #onClosed: () => void;
 
   /** @internal Made by `listenKcp`. */
-  constructor(udp: UdpEndpoint, crypt: PacketCrypt, connect: (session: Session) => KcpConnection) {
+  constructor(udp: UdpEndpoint, connect: (session: Session) => KcpConnection, onClosed: () => void) {
     super();
     this.#udp = udp;
-    this.#crypt = crypt;
     this.#connect = connect;
+    this.#onClosed = onClosed;
   }
 
   /** The bound address. */
@@ -127,27 +155,42 @@ export class KcpListener extends EventEmitter<{ connection: [KcpConnection]; clo
   close(): void {
     if (this.#udp.closed) return;
     this.#udp.close();
-    this.#crypt.close();
+    this.#onClosed();
     this.emit('close');
   }
 
   /** Connections as they come, until the listener is closed. */
   async *[Symbol.asyncIterator](): AsyncGenerator<KcpConnection> {
+    if (this.#udp.closed) return;
     const closed = new AbortController();
-    this.once('close', () => closed.abort());
+    const abort = (): void => closed.abort();
+    this.once('close', abort);
     try {
       for await (const [connection] of EventEmitter.on(this, 'connection', { signal: closed.signal })) yield connection as KcpConnection;
     } catch (error) {
       if (!closed.signal.aborted) throw error;
+    } finally {
+      this.off('close', abort);
     }
   }
 
   /** @internal */
   accept(session: Session): void {
-    const connection = this.#connect(session);
-    this.#connections.add(connection);
-    connection.once('close', () => this.#connections.delete(connection));
-    this.emit('connection', connection);
+    this.emit('connection', this.#connect(session));
+  }
+}
+
+/** Finds the server's address; aborting does not wait for the answer. */
+async function lookUp(host: Host, { address, port, signal }: DialOptions): Promise<SocketAddress> {
+  let abort: (() => void) | undefined;
+  try {
+    return await new Promise<SocketAddress>((resolve, reject) => {
+      abort = () => reject(new TransportError('KCPTUN_ERR_TRANSPORT_ABORTED', 'dialing was aborted', { cause: signal?.reason }));
+      signal?.addEventListener('abort', abort);
+      host.resolve(address, port, (error, found) => (found === undefined ? reject(error) : resolve(found)));
+    });
+  } finally {
+    if (abort !== undefined) signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -162,7 +205,7 @@ function open(
     const endpointOptions = {
       ...address,
       role,
-      crypt: setup.crypt,
+      crypt: setup.crypt.crypt,
       parameters: setup.parameters,
       bufferSize: options.socketBuffer ?? DEFAULT_SOCKET_BUFFER,
     };
@@ -170,14 +213,9 @@ function open(
       ...(onSession === undefined ? {} : { onSession }),
       onRefused: (count: number, remote: SocketAddress | undefined) => refused.publish({ count, remote }),
     };
-    UdpEndpoint.open(setup.host, setup.scheduler, endpointOptions, events, (error, udp) => {
-      if (udp === undefined) {
-        setup.crypt.close();
-        reject(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', error?.message ?? 'no socket', { cause: error }));
-      } else {
-        resolve(udp);
-      }
-    });
+    UdpEndpoint.open(setup.host, setup.scheduler, endpointOptions, events, (error, udp) =>
+      udp === undefined ? reject(error) : resolve(udp),
+    );
   });
 }
 

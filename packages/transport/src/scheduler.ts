@@ -3,6 +3,9 @@
 import { Deadlines, type HasDeadline } from '@kcptun/common';
 import type { Host, HostTimer } from './host.ts';
 
+/** The longest timer that Node can set, in ms; a later deadline takes more than one. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
 /** Something that wants to be called at a time. */
 export interface Task extends HasDeadline {
   /** The deadline has come; the task has none now and may set another. It may have been withdrawn just before, by a task that was due too. */
@@ -43,7 +46,7 @@ export class Scheduler {
     if (this.#armedFor <= next) return;
     this.#disarm();
     this.#armedFor = next;
-    this.#timer = this.#host.setTimer(Math.max(0, next - this.#host.now()), this.#fire);
+    this.#timer = this.#host.setTimer(Math.min(LONGEST_TIMER, Math.max(0, next - this.#host.now())), this.#fire);
   }
 
   #disarm(): void {
