@@ -141,7 +141,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     this.#next = (this.#next + 1) & 0xffff;
     slot.acquire((error, link) => {
       if (link === undefined || this.#state !== 'running') {
-        if (error !== undefined) this.#resolved.logger.error(`${connection.remoteLabel}: ${error.message}`);
+        if (error !== undefined && this.#state === 'running') this.#resolved.logger.error(`${connection.remoteLabel}: ${error.message}`);
         connection.destroy(true);
         return;
       }

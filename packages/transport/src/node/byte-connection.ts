@@ -12,11 +12,13 @@ class NetConnection implements ByteConnection {
   events: ByteEvents = UNSET;
   readonly remoteLabel: string;
   readonly #socket: net.Socket;
+  readonly #unix: boolean;
   #error: Error | undefined;
   #listening = false;
 
-  constructor(socket: net.Socket, label: string) {
+  constructor(socket: net.Socket, label: string, unix: boolean) {
     this.#socket = socket;
+    this.#unix = unix;
     this.remoteLabel = label;
     socket.setNoDelay(true);
     socket.on('end', () => this.events.onEnd());
@@ -48,8 +50,11 @@ class NetConnection implements ByteConnection {
   }
 
   destroy(reset: boolean): void {
-    if (reset) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    const socket = this.#socket;
+    // A unix socket can not be reset, and one that is being shut down neither: closing it is all there is.
+    const shuttingDown = socket.writableEnded && !socket.writableFinished;
+    if (!reset || this.#unix || shuttingDown || socket.destroyed) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }
 
@@ -71,7 +76,7 @@ export function connectBytes(
   socket.once('connect', () => {
     socket.off('error', fail);
     const label = 'path' in address ? address.path : formatAddress(socket.remoteAddress ?? address.host, socket.remotePort ?? address.port);
-    callback(undefined, new NetConnection(socket, label));
+    callback(undefined, new NetConnection(socket, label, 'path' in address));
   });
   return { cancel: () => socket.destroy() };
 }
@@ -85,7 +90,8 @@ export function listenBytes(
 ): void {
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     const remote = socket.remoteAddress;
-    onConnection(new NetConnection(socket, remote === undefined ? describe(address) : formatAddress(remote, socket.remotePort ?? 0)));
+    const label = remote === undefined ? describe(address) : formatAddress(remote, socket.remotePort ?? 0);
+    onConnection(new NetConnection(socket, label, 'path' in address));
   });
   const fail = (cause: Error): void =>
     callback(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', `listen ${describe(address)}: ${cause.message}`, { cause }), undefined);

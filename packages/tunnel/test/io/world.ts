@@ -129,3 +129,8 @@ export function connect(port: number): net.Socket {
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
+
+/** Resolves once a socket is closed, in order or not. */
+export function closed(socket: net.Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
