@@ -35,10 +35,7 @@ export class BatchPool {
     return this.#lent;
   }
 
-  /**
-   * Lends an empty batch.
-   * @throws {KcptunError} KCPTUN_ERR_ARENA_FULL when a new one is needed and there is no room for it
-   */
+  /** Lends an empty batch. */
   borrow(): PacketBatch {
     const batch = this.#spare.pop() ?? new PacketBatch(this.#memory);
     this.#lent += 1;
