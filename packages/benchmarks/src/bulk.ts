@@ -7,6 +7,8 @@ import { type Program, startTunnel } from './tunnel-programs.ts';
 /** What to carry. */
 export interface BulkOptions {
   readonly flags: readonly string[];
+  /** KCP sessions to spread the streams over, default 1. */
+  readonly sessions?: number;
   readonly megabytes: number;
   readonly direction: 'up' | 'down';
   readonly data: 'random' | 'text';
@@ -29,7 +31,7 @@ const WARM_UP = 20e6;
 export async function measureBulk(program: Program, options: BulkOptions): Promise<BulkResult> {
   const sample = makeSample(options.data);
   const streams = options.streams ?? 1;
-  const tunnel = await startTunnel(program, options.flags);
+  const tunnel = await startTunnel(program, options.flags, ['--conn', `${options.sessions ?? 1}`]);
   try {
     const pairs: (readonly [source: net.Socket, sink: net.Socket])[] = [];
     for (let index = 0; index < streams; index++) {

@@ -71,7 +71,8 @@ function compare(method: CryptMethod): void {
   const backends: [string, PacketCrypt][] = [
     ['portable', createPacketCrypt({ method, key, random: randomFillSync, memory })],
     ['no wasm', createPacketCrypt({ method, key, random: randomFillSync, memory: new Arena({ byteLength: 65_536, wasm: false }) })],
-    ['node', createNodePacketCrypt({ method, key, memory })],
+    ['node', createNodePacketCrypt({ method, key, memory, native: false })],
+    ['native', createNodePacketCrypt({ method, key, memory, native: true })],
   ];
   const subjects: Subject[] = [];
   for (const [name, crypt] of backends) {

@@ -4,10 +4,10 @@
 //
 // Prints p50, p99 and the worst in ms, medians over the rounds, and the ratio ours / other.
 
-import type net from 'node:net';
 import { parseArgs } from 'node:util';
-import { median, quantile } from './traffic.ts';
-import { findPrograms, type Program, startTunnel } from './tunnel-programs.ts';
+import { type EchoResult, measureEcho } from './echo-measure.ts';
+import { median } from './traffic.ts';
+import { findPrograms } from './tunnel-programs.ts';
 
 const { values } = parseArgs({
   options: {
@@ -18,62 +18,11 @@ const { values } = parseArgs({
   },
 });
 
-const MESSAGE = Buffer.alloc(64, 7);
-
-interface EchoResult {
-  readonly p50: number;
-  readonly p99: number;
-  readonly worst: number;
-}
-
-async function measure(program: Program): Promise<EchoResult> {
-  const tunnel = await startTunnel(program, [
-    '--key',
-    'benchmark',
-    '--crypt',
-    values.crypt,
-    '--mode',
-    'fast3',
-    '--nocomp',
-    '--smuxver',
-    '2',
-    '--quiet',
-  ]);
-  try {
-    const { near, far } = await tunnel.connect();
-    far.on('data', (chunk) => far.write(chunk));
-    const times: number[] = [];
-    for (let index = 0; index < 200 + Number(values.count); index++) {
-      const started = performance.now();
-      near.write(MESSAGE);
-      await whole(near);
-      if (index >= 200) times.push(performance.now() - started);
-    }
-    near.destroy();
-    far.destroy();
-    return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), worst: Math.max(...times) };
-  } finally {
-    await tunnel.stop();
-  }
-}
-
-function whole(socket: net.Socket): Promise<void> {
-  return new Promise((resolve) => {
-    let left = MESSAGE.length;
-    const onData = (chunk: Buffer): void => {
-      left -= chunk.length;
-      if (left > 0) return;
-      socket.off('data', onData);
-      resolve();
-    };
-    socket.on('data', onData);
-  });
-}
-
+const flags = ['--key', 'benchmark', '--crypt', values.crypt, '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--quiet'];
 const programs = findPrograms(['ours', ...values.peer]);
 const results = new Map<string, EchoResult[]>(programs.map(({ name }) => [name, []]));
 for (let round = 0; round < Number(values.rounds); round++) {
-  for (const program of programs) results.get(program.name)?.push(await measure(program));
+  for (const program of programs) results.get(program.name)?.push(await measureEcho(program, flags, Number(values.count)));
 }
 const rows = programs.map(({ name }) => {
   const list = results.get(name) ?? [];

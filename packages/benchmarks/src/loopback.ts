@@ -19,6 +19,7 @@ const { values } = parseArgs({
     crypt: { type: 'string', default: 'aes' },
     ds: { type: 'string', default: '10' },
     ps: { type: 'string', default: '3' },
+    conn: { type: 'string', default: '1' },
     smuxver: { type: 'string', default: '2' },
     comp: { type: 'boolean', default: false },
     data: { type: 'string', default: 'random' },
@@ -43,6 +44,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
       direction: values.direction === 'down' ? 'down' : 'up',
       data: values.data === 'text' ? 'text' : 'random',
       streams: Number(values.streams),
+      sessions: Number(values.conn),
     });
     results.get(program.name)?.push(result);
   }

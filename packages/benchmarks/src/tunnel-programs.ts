@@ -76,8 +76,12 @@ export interface RunningTunnel {
 // Below the ephemeral range, or an outgoing connection takes them now and then.
 let nextPort = 20_000 + (process.pid % 4000);
 
-/** Starts a pair and waits until a connection through it works. */
-export async function startTunnel(program: Program, flags: readonly string[]): Promise<RunningTunnel> {
+/**
+ * Starts a pair and waits until a connection through it works.
+ * @param flags - for both ends
+ * @param clientFlags - for the client alone
+ */
+export async function startTunnel(program: Program, flags: readonly string[], clientFlags: readonly string[] = []): Promise<RunningTunnel> {
   const [targetPort, udpPort, localPort] = [nextPort++, nextPort++, nextPort++];
   const waiting: ((socket: net.Socket) => void)[] = [];
   const target = net.createServer((socket) => {
@@ -92,7 +96,11 @@ export async function startTunnel(program: Program, flags: readonly string[]): P
     ['-l', `127.0.0.1:${udpPort}`, '-t', `127.0.0.1:${targetPort}`, ...flags, ...program.serverFlags],
     program.env,
   );
-  const client = start(program.client, ['-l', `127.0.0.1:${localPort}`, '-r', `127.0.0.1:${udpPort}`, ...flags], program.env);
+  const client = start(
+    program.client,
+    ['-l', `127.0.0.1:${localPort}`, '-r', `127.0.0.1:${udpPort}`, ...flags, ...clientFlags],
+    program.env,
+  );
 
   const tunnel: RunningTunnel = {
     connect: async () => {
