@@ -1,7 +1,7 @@
 // Blowfish (B. Schneier, 1993) in CFB mode: 64-bit blocks of two big-endian words, 16 Feistel rounds, key-dependent
 // S-boxes. P-array and S-boxes start as the fraction of pi and lie in one table: S1 to S4 of 256 words, then P of 18.
 
-import { type CfbCipher, IV0, IV1, xorTail } from './cfb-cipher.ts';
+import { IV0, IV1, type TableCipher, xorTail } from './cfb-cipher.ts';
 import { checkKey } from './check-key.ts';
 import { PI_WORDS } from './tables/pi.ts';
 import { parseWords, readWord, writeWord } from './words.ts';
@@ -18,17 +18,19 @@ let piTable: Int32Array | undefined;
  * @throws {TypeError} when the key is no Uint8Array
  * @throws {RangeError} when its length is out of range
  */
-export function blowfish(key: Uint8Array): CfbCipher {
+export function blowfish(key: Uint8Array): TableCipher {
   checkKey(key, 1, MAX_KEY_BYTES);
   return new Blowfish(key);
 }
 
-class Blowfish implements CfbCipher {
+class Blowfish implements TableCipher {
   readonly blockSize = 8;
+  readonly words: readonly Int32Array[];
   readonly #table: Int32Array;
 
   constructor(key: Uint8Array) {
     this.#table = expandKey(key);
+    this.words = [this.#table];
   }
 
   encrypt(bytes: Uint8Array, offset: number, length: number): void {

@@ -1,7 +1,7 @@
 // CAST-128 (RFC 2144) in CFB mode with a 128-bit key, so always 16 rounds: 64-bit blocks of two big-endian words. Rounds
 // of types 1, 2, 3 take turns; each has a masking key and a rotation. Round keys: 16 masking words, then 16 rotations.
 
-import { type CfbCipher, IV0, IV1, xorTail } from './cfb-cipher.ts';
+import { IV0, IV1, type TableCipher, xorTail } from './cfb-cipher.ts';
 import { checkKey } from './check-key.ts';
 import { CAST5_SBOXES } from './tables/cast5.ts';
 import { parseWords, readWord, writeWord } from './words.ts';
@@ -21,7 +21,7 @@ let sboxes: Int32Array | undefined;
  * @throws {TypeError} when the key is no Uint8Array
  * @throws {RangeError} when its length differs
  */
-export function cast5(key: Uint8Array): CfbCipher {
+export function cast5(key: Uint8Array): TableCipher {
   checkKey(key, 16);
   sboxes ??= parseWords(CAST5_SBOXES);
   return new Cast5(sboxes, expandKey(key, sboxes));
@@ -83,12 +83,14 @@ function mix(state: Uint8Array, s: Int32Array, steps: typeof MIX_Z | typeof MIX_
   }
 }
 
-class Cast5 implements CfbCipher {
+class Cast5 implements TableCipher {
   readonly blockSize = 8;
+  readonly words: readonly Int32Array[];
   readonly #sboxes: Int32Array;
   readonly #keys: Int32Array;
 
   constructor(s: Int32Array, keys: Int32Array) {
+    this.words = [s.subarray(0, S5), keys];
     this.#sboxes = s;
     this.#keys = keys;
   }

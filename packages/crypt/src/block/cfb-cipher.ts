@@ -19,6 +19,12 @@ export interface CfbCipher {
   wipe(): void;
 }
 
+/** A cipher that has a WebAssembly kernel too. */
+export interface TableCipher extends CfbCipher {
+  /** Its tables and round keys in the order in which the kernel wants them; `wipe` zeroes those that depend on the key. */
+  readonly words: readonly Int32Array[];
+}
+
 // `IV0 | 0` where one is used: V8 does not fold an imported constant, and without the `| 0` it keeps the block that
 // starts from it as a floating-point number (XTEA: 5x slower).
 

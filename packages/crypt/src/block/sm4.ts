@@ -1,7 +1,7 @@
 // SM4 (GB/T 32907-2016) in CFB mode: 128-bit blocks of four big-endian words, 32 rounds. S-box and linear map L are
 // merged into four tables of 256 words, which are computed on first use.
 
-import { type CfbCipher, IV0, IV1, IV2, IV3, xorBlock, xorTail } from './cfb-cipher.ts';
+import { IV0, IV1, IV2, IV3, type TableCipher, xorBlock, xorTail } from './cfb-cipher.ts';
 import { checkKey } from './check-key.ts';
 import { multiply } from './gf256.ts';
 import { readWord, rotateLeft, writeWord } from './words.ts';
@@ -23,19 +23,21 @@ let tables: Int32Array | undefined;
  * @throws {TypeError} when the key is no Uint8Array
  * @throws {RangeError} when its length differs
  */
-export function sm4(key: Uint8Array): CfbCipher {
+export function sm4(key: Uint8Array): TableCipher {
   checkKey(key, 16);
   sbox ??= makeSbox();
   tables ??= makeTables(sbox);
   return new Sm4(tables, expandKey(key, sbox));
 }
 
-class Sm4 implements CfbCipher {
+class Sm4 implements TableCipher {
   readonly blockSize = 16;
+  readonly words: readonly Int32Array[];
   readonly #tables: Int32Array;
   readonly #roundKeys: Int32Array;
 
   constructor(t: Int32Array, roundKeys: Int32Array) {
+    this.words = [t, roundKeys];
     this.#tables = t;
     this.#roundKeys = roundKeys;
   }

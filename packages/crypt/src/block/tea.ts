@@ -1,7 +1,7 @@
 // TEA (D. Wheeler, R. Needham, 1994) in CFB mode with 16 rounds = 8 cycles (PROTOCOL crypt §4): 64-bit blocks of two
 // big-endian words, key of four big-endian words. The published algorithm has 32 cycles; the wire has 8.
 
-import { type CfbCipher, IV0, IV1, xorTail } from './cfb-cipher.ts';
+import { IV0, IV1, type TableCipher, xorTail } from './cfb-cipher.ts';
 import { checkKey } from './check-key.ts';
 import { readWord, writeWord } from './words.ts';
 
@@ -14,17 +14,19 @@ const LAST_SUM = Math.imul(DELTA, 8);
  * @throws {TypeError} when the key is no Uint8Array
  * @throws {RangeError} when its length differs
  */
-export function tea(key: Uint8Array): CfbCipher {
+export function tea(key: Uint8Array): TableCipher {
   checkKey(key, 16);
   return new Tea(key);
 }
 
-class Tea implements CfbCipher {
+class Tea implements TableCipher {
   readonly blockSize = 8;
+  readonly words: readonly Int32Array[];
   readonly #key: Int32Array = new Int32Array(4);
 
   constructor(key: Uint8Array) {
     for (let i = 0; i < 4; i++) this.#key[i] = readWord(key, 4 * i);
+    this.words = [this.#key];
   }
 
   encrypt(bytes: Uint8Array, offset: number, length: number): void {

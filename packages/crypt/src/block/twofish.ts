@@ -2,7 +2,7 @@
 // One table: the key-dependent S-boxes merged with the MDS matrix (4 x 256 words), then the 40 subkeys K.
 
 import { readU32, writeU32 } from '@kcptun/common';
-import { type CfbCipher, IV0, IV1, IV2, IV3, xorTail } from './cfb-cipher.ts';
+import { IV0, IV1, IV2, IV3, type TableCipher, xorTail } from './cfb-cipher.ts';
 import { checkKey } from './check-key.ts';
 import { makeTwofishTable, TWOFISH_SUBKEYS } from './twofish-key.ts';
 import { swapBytes } from './words.ts';
@@ -15,16 +15,18 @@ const K = TWOFISH_SUBKEYS;
  * @throws {TypeError} when the key is no Uint8Array
  * @throws {RangeError} when its length differs
  */
-export function twofish(key: Uint8Array): CfbCipher {
+export function twofish(key: Uint8Array): TableCipher {
   checkKey(key, 32);
   return new Twofish(makeTwofishTable(key));
 }
 
-class Twofish implements CfbCipher {
+class Twofish implements TableCipher {
   readonly blockSize = 16;
+  readonly words: readonly Int32Array[];
   readonly #table: Int32Array;
 
   constructor(table: Int32Array) {
+    this.words = [table];
     this.#table = table;
   }
 

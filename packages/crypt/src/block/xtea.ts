@@ -1,7 +1,7 @@
 // XTEA (D. Wheeler, R. Needham, 1997) in CFB mode: 64-bit blocks of two big-endian words, 64 rounds = 32 cycles. The sum
 // of each round and its key word are added once, when the cipher is made (PROTOCOL crypt §4).
 
-import { type CfbCipher, IV0, IV1, xorTail } from './cfb-cipher.ts';
+import { IV0, IV1, type TableCipher, xorTail } from './cfb-cipher.ts';
 import { checkKey } from './check-key.ts';
 import { readWord, writeWord } from './words.ts';
 
@@ -14,16 +14,18 @@ const ROUNDS = 64;
  * @throws {TypeError} when the key is no Uint8Array
  * @throws {RangeError} when its length differs
  */
-export function xtea(key: Uint8Array): CfbCipher {
+export function xtea(key: Uint8Array): TableCipher {
   checkKey(key, 16);
   return new Xtea(key);
 }
 
-class Xtea implements CfbCipher {
+class Xtea implements TableCipher {
   readonly blockSize = 8;
+  readonly words: readonly Int32Array[];
   readonly #roundKeys: Int32Array = new Int32Array(ROUNDS);
 
   constructor(key: Uint8Array) {
+    this.words = [this.#roundKeys];
     let sum = 0;
     for (let i = 0; i < ROUNDS; i += 2) {
       this.#roundKeys[i] = sum + readWord(key, 4 * (sum & 3));

@@ -1,10 +1,12 @@
 // The portable backend: which transform carries out which method.
 
-import { blowfish, cast5, sm4, tea, tripleDes, twofish, xtea } from '../block/index.ts';
+import { blowfish, cast5, sm4, type TableCipher, tea, tripleDes, twofish, xtea } from '../block/index.ts';
+import { BLOCK_KERNEL_CODE } from '../generated/block-kernel.ts';
 import type { CryptKernel } from '../kernel.ts';
 import { type CryptMethod, keySizeOf } from '../methods.ts';
 import type { PacketTransform } from '../packet-crypt.ts';
 import { aes } from './aes.ts';
+import { type CfbKernelMethod, CfbKernelTransform } from './cfb-kernel-transform.ts';
 import { CfbTransform } from './cfb-transform.ts';
 import { GcmTransform } from './gcm-transform.ts';
 import { PlainTransform } from './plain-transform.ts';
@@ -39,21 +41,30 @@ export function createPortableTransform(
       case 'aes-192':
         return new CfbTransform(aes(key));
       case 'blowfish':
-        return new CfbTransform(blowfish(key));
+        return createBlockTransform(method, blowfish(key), kernel);
       case 'twofish':
-        return new CfbTransform(twofish(key));
+        return createBlockTransform(method, twofish(key), kernel);
       case 'cast5':
-        return new CfbTransform(cast5(key));
+        return createBlockTransform(method, cast5(key), kernel);
       case '3des':
-        return new CfbTransform(tripleDes(key));
+        return createBlockTransform(method, tripleDes(key), kernel);
       case 'tea':
-        return new CfbTransform(tea(key));
+        return createBlockTransform(method, tea(key), kernel);
       case 'xtea':
-        return new CfbTransform(xtea(key));
+        return createBlockTransform(method, xtea(key), kernel);
       case 'sm4':
-        return new CfbTransform(sm4(key));
+        return createBlockTransform(method, sm4(key), kernel);
     }
   } finally {
     key.fill(0);
   }
+}
+
+/** The kernel where it can run, else the cipher itself. */
+function createBlockTransform(method: CfbKernelMethod, cipher: TableCipher, kernel: CryptKernel | undefined): PacketTransform {
+  const exports = kernel?.memory.instantiate(BLOCK_KERNEL_CODE);
+  if (kernel === undefined || exports === undefined) return new CfbTransform(cipher);
+  const transform = new CfbKernelTransform(kernel, exports, method, cipher);
+  cipher.wipe();
+  return transform;
 }
