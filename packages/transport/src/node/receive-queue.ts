@@ -20,7 +20,12 @@ export class ReceiveQueue {
   /** Adds a socket that has received something; once per delivery. */
   add(receiver: Receiver): void {
     // With very many sockets, some deliver early, so that few batches are in use at a time.
-    if (this.#waiting.length === MOST_WAITING) this.#drain();
+    if (this.#waiting.length >= MOST_WAITING) this.#drain();
+    this.wake(receiver);
+  }
+
+  /** Adds a socket that will read when it is asked to deliver; nothing runs now. Once per delivery. */
+  wake(receiver: Receiver): void {
     this.#waiting.push(receiver);
     this.#immediate ??= setImmediate(this.#run);
   }
@@ -55,7 +60,13 @@ export class ReceiveQueue {
     if (waiting.length === 0) return;
     this.#waiting = this.#spare;
     this.#spare = waiting;
-    for (const receiver of waiting) receiver.deliver();
-    waiting.length = 0;
+    let next = 0;
+    try {
+      while (next < waiting.length) waiting[next++]!.deliver();
+    } finally {
+      // After an exception of one the others still have their turn.
+      for (const receiver of waiting.slice(next)) this.wake(receiver);
+      waiting.length = 0;
+    }
   }
 }

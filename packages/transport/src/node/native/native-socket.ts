@@ -1,0 +1,328 @@
+// Datagrams by sendmmsg and recvmmsg with UDP segmentation offload (GSO, GRO): a batch takes one system call, and datagrams of equal size to one
+// remote travel through the kernel as one train, which is what costs there (measured on loopback: 0.2 instead of 3 us per datagram).
+//
+//   send     | 1350 | 1350 | 1350 | 700 |  -> one message with segment size 1350; a shorter datagram ends a train
+//   receive  one message of 4750 bytes with segment size 1350 -> four slots of the batch
+//
+// Readiness only queues the socket. Reading and everything behind it happens in the check phase of the same turn of the event loop, where
+// an exception is an ordinary one. Reading there or in the readiness callback itself takes equal time.
+// Never waits: what the system does not take now is refused, and KCP sends it again.
+
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
+import { formatAddress } from '../../address.ts';
+import { TransportError, type TransportErrorCode } from '../../errors.ts';
+import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../../host.ts';
+import { NO_PATH } from '../path-table.ts';
+import type { ReceiveQueue, Receiver } from '../receive-queue.ts';
+import { AddressPaths } from './address-paths.ts';
+import type { SystemCalls, Watch } from './ffi.ts';
+import { NAME_WORDS, type ReceiveTable, type SendTable } from './message-table.ts';
+import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, SOCKADDR_IN6_SIZE } from './socket-address.ts';
+
+const { EAFNOSUPPORT, EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOMEM, EOPNOTSUPP } = constants.errno;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+const UDP_GRO = 104;
+
+/** Bytes of the largest train: what one IPv4 datagram could carry. */
+const MAX_TRAIN = 65_507;
+/** Datagrams after which a socket lets timers, TCP and other sockets have their turn. */
+const MAX_PER_TURN = 512;
+/** Pending errors (ICMP) that are read in one turn. */
+const MAX_ERRORS_PER_TURN = 16;
+
+/** What the sockets of a host share. */
+export interface NativeShared {
+  readonly calls: SystemCalls;
+  readonly sending: SendTable;
+  readonly receiving: ReceiveTable;
+  readonly memory: KernelMemory;
+  readonly queue: ReceiveQueue;
+}
+
+/** A socket made by system calls. */
+export class NativeSocket implements DatagramSocket, Receiver {
+  readonly local: SocketAddress;
+  readonly bufferSizes: BufferSizes;
+  readonly #calls: SystemCalls;
+  readonly #sending: SendTable;
+  readonly #receiving: ReceiveTable;
+  readonly #queue: ReceiveQueue;
+  readonly #events: DatagramEvents;
+  readonly #remote: SocketAddress | undefined;
+  readonly #paths: AddressPaths = new AddressPaths();
+  readonly #pool: BatchPool;
+  readonly #fd: number;
+  readonly #watch: Watch;
+  readonly #gro: boolean;
+  #gso: boolean;
+  #queued = false;
+  #closed = false;
+
+  /**
+   * Binds (and with a remote connects) a socket.
+   * @throws {TransportError} KCPTUN_ERR_TRANSPORT_BIND when the system refuses; whatever the memory throws when it is full
+   */
+  static open(options: DatagramOptions, events: DatagramEvents, shared: NativeShared): NativeSocket {
+    const { calls } = shared;
+    const ipv4 = options.remote === undefined ? options.host !== '' && !options.host.includes(':') : options.remote.family === 4;
+    const made = calls.socket(ipv4 ? AF_INET : AF_INET6);
+    if (made === -EAFNOSUPPORT && options.host === '' && options.remote === undefined) {
+      // A system without IPv6: all addresses are those of IPv4.
+      return NativeSocket.open({ ...options, host: '0.0.0.0' }, events, shared);
+    }
+    const fd = check(made, 'socket', options);
+    try {
+      const address = options.host === '' ? (ipv4 ? '0.0.0.0' : '::') : options.host;
+      const local = encodeSocketAddress({ address, port: options.port, family: ipv4 ? 4 : 6 });
+      check(local === undefined ? -EINVAL : calls.bind(fd, local), 'bind', options);
+      if (options.remote !== undefined) {
+        const remote = encodeSocketAddress(options.remote);
+        check(remote === undefined ? -EINVAL : calls.connect(fd, remote), 'connect', options);
+      }
+      return new NativeSocket(fd, options, events, shared);
+    } catch (error) {
+      calls.close(fd);
+      throw error;
+    }
+  }
+
+  private constructor(fd: number, options: DatagramOptions, events: DatagramEvents, shared: NativeShared) {
+    const { calls } = shared;
+    this.#fd = fd;
+    this.#calls = calls;
+    this.#sending = shared.sending;
+    this.#receiving = shared.receiving;
+    this.#queue = shared.queue;
+    this.#pool = BatchPool.of(shared.memory);
+    this.#events = events;
+    this.#remote = options.remote;
+    const local = new Uint8Array(SOCKADDR_IN6_SIZE);
+    check(calls.getsockname(fd, local), 'getsockname', options);
+    this.local = decodeSocketAddress(local, 0);
+    if (options.bufferSize !== undefined) this.#resizeBuffers(options.bufferSize);
+    this.bufferSizes =
+      options.bufferSize === undefined
+        ? { receive: undefined, send: undefined }
+        : { receive: calls.option(fd, SOL_SOCKET, SO_RCVBUF), send: calls.option(fd, SOL_SOCKET, SO_SNDBUF) };
+    this.#gso = offersGso(calls, fd);
+    this.#gro = offersGro(calls, fd);
+    this.#watch = calls.watch(fd, () => this.#ready());
+  }
+
+  get backend(): string {
+    const offloads = [this.#gso ? 'GSO' : '', this.#gro ? 'GRO' : ''].filter((name) => name !== '').join(', ');
+    return offloads === '' ? 'native' : `native (${offloads})`;
+  }
+
+  send(batch: PacketBatch): number {
+    if (this.#closed) return 0;
+    return this.#sendFrom(batch, 0);
+  }
+
+  remote(path: number): SocketAddress | undefined {
+    return this.#remote ?? this.#paths.remote(path);
+  }
+
+  forget(path: number): void {
+    this.#paths.forget(path);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch.close();
+    this.#calls.close(this.#fd);
+  }
+
+  /** Reads and hands on what there is, bounded. */
+  deliver(): void {
+    this.#queued = false;
+    if (this.#closed) return;
+    const batch = this.#pool.borrow();
+    try {
+      this.#read(batch);
+      this.#hand(batch);
+    } finally {
+      this.#pool.giveBack(batch);
+    }
+  }
+
+  #ready(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#queue.wake(this);
+  }
+
+  #sendFrom(batch: PacketBatch, first: number): number {
+    const { path, count } = batch;
+    const table = this.#sending;
+    table.begin(batch.bytes);
+    for (let from = first; from < count; ) {
+      const to = this.#gso ? endOfTrain(batch, from) : from + 1;
+      if (this.#remote !== undefined) {
+        table.add(batch, from, to, undefined, 0, 0);
+      } else {
+        const nameLength = this.#paths.nameLength(path[from]!);
+        if (nameLength > 0) table.add(batch, from, to, this.#paths.names, path[from]! * NAME_WORDS, nameLength);
+      }
+      from = to;
+    }
+    return this.#transmit(batch, first);
+  }
+
+  /** Sends the table; what nobody can receive counts as sent, what the system has no room for does not. */
+  #transmit(batch: PacketBatch, first: number): number {
+    const table = this.#sending;
+    const messages = table.count;
+    let sent = 0;
+    let failed = -1;
+    let trouble = 0;
+    while (sent < messages) {
+      const result = table.send(this.#fd, sent);
+      if (result > 0) {
+        sent += result;
+        continue;
+      }
+      const errno = -result;
+      if (errno === EINTR) continue;
+      if (errno === EAGAIN || errno === ENOBUFS || errno === ENOMEM) break;
+      // An error may be an old one, of a datagram that has long left; asking once more tells.
+      if (failed !== sent) {
+        failed = sent;
+        trouble = errno;
+        continue;
+      }
+      if (table.datagrams(sent) > 1 && isOffloadError(errno)) {
+        const next = sent === 0 ? first : table.end[sent - 1]!;
+        this.#gso = false;
+        this.#report('send', errno, 'segmentation offload is refused, datagrams are sent one by one from now on');
+        return this.#sendFrom(batch, next);
+      }
+      sent += 1;
+    }
+    const taken = sent === messages ? batch.count : sent === 0 ? first : table.end[sent - 1]!;
+    if (trouble !== 0) this.#report('send', trouble, '');
+    return taken;
+  }
+
+  #read(batch: PacketBatch): void {
+    const table = this.#receiving;
+    let datagrams = 0;
+    let errors = 0;
+    while (datagrams < MAX_PER_TURN) {
+      const messages = table.receive(this.#fd);
+      if (messages < 0) {
+        const errno = -messages;
+        if (errno !== EAGAIN && errno !== EINTR) {
+          this.#report('receive', errno, '');
+          errors += 1;
+        }
+        if (errno !== EAGAIN && errors < MAX_ERRORS_PER_TURN && !this.#closed) continue;
+        break;
+      }
+      for (let index = 0; index < messages; index++) {
+        datagrams += this.#take(index, batch);
+        if (this.#closed) return;
+      }
+      if (messages < table.capacity) break;
+    }
+  }
+
+  /** Puts the datagrams of one message into the batch; returns their number, at least 1. */
+  #take(message: number, batch: PacketBatch): number {
+    const table = this.#receiving;
+    const { bytes } = batch;
+    const path = this.#remote === undefined ? this.#paths.path(table.names, message * NAME_WORDS) : 0;
+    if (path === NO_PATH) return 1;
+    const segment = table.segment(message);
+    const end = table.start(message) + table.length(message);
+    let at = table.start(message);
+    let datagrams = 0;
+    do {
+      const left = end - at;
+      const size = Math.min(left, segment);
+      const kept = Math.min(size, MAX_DATAGRAM);
+      const index = batch.add(RECEIVE_OFFSET, kept, path);
+      if (bytes === table.bytes) bytes.copyWithin(batch.offset[index]!, at, at + kept);
+      else bytes.set(table.bytes.subarray(at, at + kept), batch.offset[index]!);
+      at += size;
+      datagrams += 1;
+      if (batch.full) {
+        this.#hand(batch);
+        if (this.#closed) return datagrams;
+      }
+    } while (at < end);
+    return datagrams;
+  }
+
+  #hand(batch: PacketBatch): void {
+    if (this.#closed || batch.count === 0) return;
+    this.#events.onBatch(batch);
+    batch.clear();
+  }
+
+  #report(call: string, errno: number, consequence: string): void {
+    const cause = systemError(call, errno);
+    const message = consequence === '' ? cause.message : `${cause.message}: ${consequence}`;
+    this.#events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', message, { cause }));
+  }
+
+  /** Beyond the system's limit where the process may do that. */
+  #resizeBuffers(size: number): void {
+    const calls = this.#calls;
+    if (calls.setOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, size) < 0) calls.setOption(this.#fd, SOL_SOCKET, SO_RCVBUF, size);
+    if (calls.setOption(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, size) < 0) calls.setOption(this.#fd, SOL_SOCKET, SO_SNDBUF, size);
+  }
+}
+
+/** Whether the kernel knows segmentation: setting the socket's own segment size to "none" changes nothing else. */
+export function offersGso(calls: SystemCalls, fd: number): boolean {
+  return calls.setOption(fd, SOL_UDP, UDP_SEGMENT, 0) === 0;
+}
+
+/** Lets the kernel hand over trains, where it can. */
+export function offersGro(calls: SystemCalls, fd: number): boolean {
+  return calls.setOption(fd, SOL_UDP, UDP_GRO, 1) === 0;
+}
+
+/** Index behind the train that begins at packet `from`: equal sizes to one path, the last may be shorter. */
+function endOfTrain(batch: PacketBatch, from: number): number {
+  const { length, path, count } = batch;
+  const size = length[from]!;
+  if (size === 0) return from + 1;
+  const to = path[from]!;
+  let total = size;
+  let end = from + 1;
+  while (end < count && path[end] === to) {
+    const next = length[end]!;
+    total += next;
+    if (next > size || next === 0 || total > MAX_TRAIN) break;
+    end += 1;
+    if (next < size) break;
+  }
+  return end;
+}
+
+function isOffloadError(errno: number): boolean {
+  return errno === EINVAL || errno === EIO || errno === EMSGSIZE || errno === EOPNOTSUPP;
+}
+
+function check(result: number, call: string, { host, port, remote }: DatagramOptions): number {
+  if (result >= 0) return result;
+  const cause = systemError(call, -result);
+  const where = call === 'connect' && remote !== undefined ? formatAddress(remote.address, remote.port) : formatAddress(host, port);
+  throw new TransportError('KCPTUN_ERR_TRANSPORT_BIND' satisfies TransportErrorCode, `${cause.message} ${where}`, { cause });
+}
+
+function systemError(call: string, errno: number): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-errno);
+  return Object.assign(new Error(`${call} ${code}`), { code, errno: -errno, syscall: call });
+}
