@@ -1,6 +1,8 @@
 /** Virtual clock, seeded network, random numbers and byte helpers for the tests of all packages. */
 export { checkPattern, fillPattern, fromHex, patternBytes, toHex } from './bytes.ts';
 export { Random } from './random.ts';
+export { createSimPair, SimConnection, type SimConnectionOptions } from './sim-connection.ts';
+export { SimHost, SimWorld, type SimWorldOptions } from './sim-host.ts';
 export { type Deliver, type LinkStats, SimLink } from './sim-link.ts';
 export { type NodeOfPath, type ReceiveBatch, type ReceiveDatagram, SimNetwork, type SimNetworkOptions } from './sim-network.ts';
 export { VirtualClock, type VirtualTimer } from './virtual-clock.ts';

@@ -1,0 +1,184 @@
+// Byte connections in memory, as TCP on a virtual clock: bytes arrive in order after a delay, an end arrives behind them, and a receiver that is
+// paused stops its sender once the buffers between them are full. One SimWire is one direction:
+//
+//   write -> waiting (lent) -> taken: under way or held (at most `capacity` bytes) -> onData
+
+import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** Times and sizes of the connections of a world. */
+export interface SimConnectionOptions {
+  /** Time from one end to the other, in ms. */
+  readonly delay: number;
+  /** Bytes that the system holds for each direction, as its socket buffers do. */
+  readonly capacity: number;
+}
+
+interface Write {
+  readonly bytes: Uint8Array;
+  readonly onTaken: () => void;
+  at: number;
+}
+
+const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
+/** The most that one `onData` brings, as a read of a socket does. */
+const READ_SIZE = 64 * 1024;
+
+/** One end of a connection in memory; made in pairs by {@link createSimPair}. */
+export class SimConnection implements ByteConnection {
+  events: ByteEvents = UNSET;
+  readonly remoteLabel: string;
+  readonly #clock: VirtualClock;
+  readonly #options: SimConnectionOptions;
+  #peer: SimConnection | undefined;
+  /** What was written and not taken yet. */
+  readonly #writes: Write[] = [];
+  /** Bytes taken that the peer's owner does not have. */
+  #held = 0;
+  /** What has arrived for this end. */
+  readonly #arrived: Uint8Array[] = [];
+  #endWritten = false;
+  #endSent = false;
+  #endArrived = false;
+  #endTold = false;
+  #paused = true;
+  #closed = false;
+
+  /** @internal */
+  constructor(clock: VirtualClock, options: SimConnectionOptions, remoteLabel: string) {
+    this.#clock = clock;
+    this.#options = options;
+    this.remoteLabel = remoteLabel;
+  }
+
+  /** @internal */
+  join(peer: SimConnection): void {
+    this.#peer = peer;
+  }
+
+  /** Whether the connection is closed at this end. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  write(bytes: Uint8Array, onTaken: () => void): void {
+    if (this.#closed || this.#endWritten) {
+      this.#clock.after(0, onTaken);
+      return;
+    }
+    this.#writes.push({ bytes, onTaken, at: 0 });
+    this.#take();
+  }
+
+  end(): void {
+    if (this.#closed || this.#endWritten) return;
+    this.#endWritten = true;
+    this.#take();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#clock.after(0, () => this.#deliver());
+  }
+
+  destroy(reset: boolean): void {
+    if (this.#closed) return;
+    const peer = this.#peer;
+    const unread = this.#arrived.length > 0;
+    this.#clock.after(this.#options.delay, () => {
+      if (reset || unread) peer?.close(new Error('read ECONNRESET'));
+      else peer?.arriveEnd();
+    });
+    this.close(undefined);
+  }
+
+  /** @internal The connection is over for this end. */
+  close(error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#arrived.length = 0;
+    const writes = this.#writes.splice(0);
+    this.#clock.after(0, () => {
+      for (const { onTaken } of writes) onTaken();
+      this.events.onClose(error);
+    });
+  }
+
+  /** @internal */
+  arrive(bytes: Uint8Array): void {
+    if (this.#closed) {
+      // Whoever writes to a connection that is gone is told so.
+      this.#clock.after(this.#options.delay, () => this.#peer?.close(new Error('write EPIPE')));
+      return;
+    }
+    this.#arrived.push(bytes);
+    this.#deliver();
+  }
+
+  /** @internal */
+  arriveEnd(): void {
+    if (this.#closed || this.#endArrived) return;
+    this.#endArrived = true;
+    this.#deliver();
+  }
+
+  #take(): void {
+    const { capacity, delay } = this.#options;
+    for (let write = this.#writes[0]; write !== undefined && this.#held < capacity; write = this.#writes[0]) {
+      const part = Math.min(write.bytes.length - write.at, READ_SIZE, capacity - this.#held);
+      const copy = write.bytes.slice(write.at, write.at + part);
+      write.at += part;
+      this.#held += part;
+      if (part > 0) this.#clock.after(delay, () => this.#peer?.arrive(copy));
+      if (write.at === write.bytes.length) {
+        this.#writes.shift();
+        this.#clock.after(0, write.onTaken);
+      }
+    }
+    if (!this.#endWritten || this.#endSent || this.#writes.length > 0) return;
+    this.#endSent = true;
+    this.#clock.after(delay, () => this.#peer?.arriveEnd());
+    this.#closeWhenOver();
+  }
+
+  #deliver(): void {
+    while (!this.#paused && !this.#closed) {
+      const bytes = this.#arrived.shift();
+      if (bytes === undefined) break;
+      this.events.onData(bytes);
+      this.#peer?.received(bytes.length);
+    }
+    if (this.#paused || this.#closed || this.#arrived.length > 0 || !this.#endArrived || this.#endTold) return;
+    this.#endTold = true;
+    this.events.onEnd();
+    this.#closeWhenOver();
+  }
+
+  /** @internal The peer's owner has taken bytes. */
+  received(length: number): void {
+    this.#held -= length;
+    this.#take();
+  }
+
+  #closeWhenOver(): void {
+    if (this.#endSent && this.#endTold) this.close(undefined);
+  }
+}
+
+/** Two ends of one connection; `labels` say how each of them calls the other. */
+export function createSimPair(
+  clock: VirtualClock,
+  options: SimConnectionOptions,
+  labels: readonly [string, string],
+): readonly [SimConnection, SimConnection] {
+  const first = new SimConnection(clock, options, labels[0]);
+  const second = new SimConnection(clock, options, labels[1]);
+  first.join(second);
+  second.join(first);
+  return [first, second];
+}

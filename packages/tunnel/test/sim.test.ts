@@ -1,0 +1,339 @@
+// The whole tunnel, both ends, on one virtual clock over a simulated network: hours pass in a second, and the same seed gives the same run.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Logger } from '@kcptun/common';
+import type { CryptMethod } from '@kcptun/crypt';
+import { checkPattern, patternBytes, type SimHost, type SimLink, SimWorld } from '@kcptun/testkit';
+import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer } from '@kcptun/tunnel';
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+
+const CLIENT = '10.0.0.1';
+const SERVER = '10.0.0.2';
+const TARGET_PORT = 80;
+const SECOND = 1000;
+
+/** An end of a byte connection: sends a pattern, checks what it receives against another. */
+class Party implements ByteEvents {
+  received = 0;
+  wrong = -1;
+  ended = false;
+  closed = false;
+  error: Error | undefined;
+  readonly connection: ByteConnection;
+  readonly #seed: number;
+
+  constructor(connection: ByteConnection, seed = 3) {
+    this.connection = connection;
+    this.#seed = seed;
+    connection.events = this;
+    connection.resume();
+  }
+
+  send(length: number, seed = 3): void {
+    for (let at = 0; at < length; at += 30_000) this.connection.write(patternBytes(Math.min(30_000, length - at), seed, at), () => {});
+  }
+
+  onData(bytes: Uint8Array): void {
+    const at = checkPattern(bytes, this.#seed, this.received);
+    if (at >= 0 && this.wrong < 0) this.wrong = this.received + at;
+    this.received += bytes.length;
+  }
+
+  onEnd(): void {
+    this.ended = true;
+  }
+
+  onClose(error: Error | undefined): void {
+    this.closed = true;
+    this.error = error;
+  }
+}
+
+class Lines implements Logger {
+  readonly lines: string[] = [];
+  readonly debug = (): void => {};
+  readonly info = (): void => {};
+  readonly warn = (text: string): void => void this.lines.push(text);
+  readonly error = (text: string): void => void this.lines.push(text);
+}
+
+interface Setting {
+  readonly seed?: number;
+  readonly link?: (link: SimLink) => void;
+  readonly shared?: Partial<TunnelOptions>;
+  readonly client?: Partial<TunnelClientOptions>;
+  readonly onTarget?: (party: Party) => void;
+  readonly targetHost?: string;
+}
+
+class Simulation {
+  readonly world: SimWorld;
+  readonly near: SimHost;
+  readonly far: SimHost;
+  readonly client: TunnelClient;
+  server: TunnelServer;
+  readonly targets: Party[] = [];
+  readonly clientLines: Lines = new Lines();
+  readonly serverLines: Lines = new Lines();
+  readonly #setting: Setting;
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+    this.world = new SimWorld({ seed: setting.seed ?? 1, configure: setting.link ?? ((link) => link.setDelay(20)) });
+    this.near = this.world.host(CLIENT);
+    this.far = this.world.host(SERVER);
+    this.far.listen(
+      { host: '', port: TARGET_PORT },
+      (connection) => {
+        const party = new Party(connection);
+        this.targets.push(party);
+        setting.onTarget?.(party);
+      },
+      () => {},
+    );
+    this.server = this.#createServer();
+    this.client = new TunnelClient({
+      key: 'k',
+      logger: this.clientLines,
+      host: this.near,
+      listen: { host: '', port: 12_948 },
+      remote: { host: SERVER, minPort: 29_900, maxPort: 29_900 },
+      ...setting.shared,
+      ...setting.client,
+    });
+  }
+
+  static async start(setting: Setting = {}): Promise<Simulation> {
+    const simulation = new Simulation(setting);
+    await simulation.server.start();
+    await simulation.client.start();
+    return simulation;
+  }
+
+  async restartServer(): Promise<void> {
+    this.server = this.#createServer();
+    await this.server.start();
+  }
+
+  connect(seed = 3): Party {
+    let party: Party | undefined;
+    this.near.connect({ host: CLIENT, port: 12_948 }, (_error, connection) => {
+      party = new Party(connection as ByteConnection, seed);
+    });
+    this.world.clock.runUntil(() => party !== undefined, SECOND);
+    return party as unknown as Party;
+  }
+
+  run(condition: () => boolean, limit: number): void {
+    this.world.clock.runUntil(condition, limit);
+  }
+
+  /** Stops both ends; whatever is left of them in the world is an error. */
+  stop(): void {
+    this.client.stop();
+    this.server.stop();
+    for (const { connection } of this.targets) connection.destroy(false);
+    this.world.clock.runUntilIdle(SECOND);
+    expect(this.near.open).toBe(0);
+    expect(this.far.open).toBe(1); // the target
+    expect(this.client.stats()).toMatchObject({ streams: 0, links: [], chunks: 0 });
+    expect(this.server.stats()).toMatchObject({ streams: 0, links: [], chunks: 0 });
+  }
+
+  #createServer(): TunnelServer {
+    return new TunnelServer({
+      key: 'k',
+      logger: this.serverLines,
+      host: this.far,
+      listen: { host: '', minPort: 29_900, maxPort: 29_900 },
+      target: { host: this.#setting.targetHost ?? SERVER, port: TARGET_PORT },
+      ...this.#setting.shared,
+    });
+  }
+}
+
+/** A transfer both ways over a bad path; returns everything by which two runs could differ. */
+async function badPath(seed: number, shared: Partial<TunnelOptions>): Promise<string> {
+  const simulation = await Simulation.start({
+    seed,
+    shared,
+    link: (link) => link.setDelay(30).setJitter(10).setLoss(0.08).setDuplicate(0.02).setCorrupt(0.01).setReorder(0.02, 15),
+    onTarget: (party) => {
+      party.send(150_000, 4);
+      party.connection.end();
+    },
+  });
+  const app = simulation.connect(4);
+  app.send(150_000);
+  app.connection.end();
+  simulation.run(() => app.closed && simulation.targets[0]?.closed === true, 120 * SECOND);
+  expect(app).toMatchObject({ received: 150_000, wrong: -1, ended: true, error: undefined });
+  expect(simulation.targets[0]).toMatchObject({ received: 150_000, wrong: -1, ended: true });
+  const finished = simulation.world.clock.now;
+  simulation.stop();
+  const { up, down } = { up: simulation.world.link(CLIENT, SERVER).stats, down: simulation.world.link(SERVER, CLIENT).stats };
+  return JSON.stringify([finished, up, down, simulation.client.stats().snmp, simulation.server.stats().snmp]);
+}
+
+test('the tunnel knows the system through Host only', () => {
+  const folder = new URL('../src/', import.meta.url);
+  const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+  const imports = sources.flatMap((source) => [...source.matchAll(/from '(node:[^']+)'/g)].map((match) => match[1]));
+  expect(new Set(imports)).toEqual(new Set(['node:events', 'node:diagnostics_channel']));
+});
+
+describe('a tunnel in a simulated world', () => {
+  it('carries every byte over a bad path, whatever the seed and the settings', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.constantFrom<1 | 2>(1, 2),
+        fc.boolean(),
+        fc.constantFrom<CryptMethod>('aes', 'none', 'salsa20', 'aes-128-gcm'),
+        async (seed, version, compression, crypt) => {
+          await badPath(seed, { smux: { version }, compression, crypt });
+        },
+      ),
+      { numRuns: 6 },
+    );
+  });
+
+  it('runs the same way for the same seed, and another for another', async () => {
+    const first = await badPath(5, {});
+    expect(await badPath(5, {})).toBe(first);
+    expect(await badPath(6, {})).not.toBe(first);
+  });
+
+  it('keeps a quiet connection for hours, without a word', async () => {
+    const simulation = await Simulation.start();
+    const app = simulation.connect();
+    simulation.world.clock.advanceBy(6 * 3600 * SECOND);
+    expect(simulation.clientLines.lines.concat(simulation.serverLines.lines)).toEqual([]);
+    app.send(1000);
+    simulation.run(() => simulation.targets[0]?.received === 1000, SECOND);
+    simulation.stop();
+  });
+
+  it('gives up a target that does not answer after 10 s, and leaves nothing when stopped before', async () => {
+    const simulation = await Simulation.start({ targetHost: '10.9.9.9' });
+    const app = simulation.connect();
+    app.send(1000);
+    simulation.run(() => app.ended, 11 * SECOND);
+    expect(simulation.serverLines.lines).toEqual(['the target can not be reached: no answer within 10 s']);
+    app.connection.end();
+    const second = simulation.connect();
+    second.send(1000);
+    simulation.world.clock.advanceBy(SECOND);
+    simulation.stop();
+    expect(second.closed).toBe(true);
+  });
+
+  it('tells an application that still sends when the target is gone', async () => {
+    const simulation = await Simulation.start({
+      onTarget: (party) => {
+        party.connection.pause();
+      },
+    });
+    const app = simulation.connect();
+    app.send(20_000_000);
+    simulation.world.clock.advanceBy(5 * SECOND);
+    simulation.targets[0]?.connection.destroy(true);
+    // The application does not react to the end of the other direction; it is told after a minute or so.
+    simulation.run(() => app.closed, 90 * SECOND);
+    expect(app.error?.message).toContain('ECONNRESET');
+    expect(simulation.client.stats().links).toHaveLength(1);
+    simulation.stop();
+  });
+
+  it('finds the server again after it was away', async () => {
+    const simulation = await Simulation.start();
+    const app = simulation.connect();
+    app.send(1000);
+    simulation.run(() => simulation.targets[0]?.received === 1000, SECOND);
+    simulation.server.stop();
+    simulation.run(() => app.closed, 70 * SECOND);
+    expect(simulation.clientLines.lines).toEqual([`session to ${SERVER}:29900 ended: keep-alive timeout: nothing was heard from the peer`]);
+    await simulation.restartServer();
+    const again = simulation.connect();
+    again.send(1000);
+    simulation.run(() => simulation.targets[1]?.received === 1000, SECOND);
+    simulation.stop();
+  });
+
+  it('drains over a slow path', async () => {
+    const simulation = await Simulation.start({
+      link: (link) => link.setDelay(50).setRate(200_000, 60_000),
+      onTarget: (party) => {
+        party.send(300_000, 4);
+        party.connection.end();
+      },
+    });
+    const app = simulation.connect(4);
+    app.connection.end();
+    simulation.run(() => simulation.targets[0]?.closed === true, 10 * SECOND);
+    // The stream is over for the server, its last bytes are not.
+    expect(simulation.server.stats().streams).toBe(0);
+    expect(app.received).toBeLessThan(300_000);
+    const drained = simulation.server.drain(60 * SECOND);
+    for (let round = 0; round < 600 && !simulation.server.stopped; round++) {
+      simulation.world.clock.advanceBy(100);
+      await Promise.resolve();
+    }
+    expect(await drained).toBe(true);
+    simulation.world.clock.advanceBy(SECOND);
+    expect(app).toMatchObject({ received: 300_000, wrong: -1, ended: true });
+    simulation.stop();
+  });
+
+  it('looks names up anew for every attempt, and pauses longer each time', async () => {
+    const simulation = await Simulation.start({ client: { remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } } });
+    const app = simulation.connect();
+    app.send(1000);
+    simulation.world.clock.advanceBy(2 * SECOND);
+    simulation.world.names.set('server.example', SERVER);
+    simulation.run(() => simulation.targets[0]?.received === 1000, 3 * SECOND);
+    expect(simulation.clientLines.lines).toEqual([
+      're-connecting in 1 s: lookup server.example: ENOTFOUND',
+      're-connecting in 2 s: lookup server.example: ENOTFOUND',
+    ]);
+    simulation.stop();
+  });
+
+  it('resets a connection after five attempts', async () => {
+    const simulation = await Simulation.start({ client: { remote: { host: 'nowhere', minPort: 1, maxPort: 1 } } });
+    const app = simulation.connect();
+    simulation.run(() => app.closed, 60 * SECOND);
+    expect(simulation.clientLines.lines).toHaveLength(5);
+    expect(simulation.clientLines.lines[4]).toMatch(/giving up after 5 attempts: lookup nowhere: ENOTFOUND$/);
+    simulation.stop();
+  });
+
+  it('survives churn: an hour of connections that come and go as they like', async () => {
+    const simulation = await Simulation.start({
+      seed: 9,
+      link: (link) => link.setDelay(25).setLoss(0.03),
+      client: { connections: 2 },
+      onTarget: (party) => {
+        party.send(2000, 4);
+      },
+    });
+    for (let minute = 0; minute < 60; minute++) {
+      const apps = Array.from({ length: 5 }, () => simulation.connect(4));
+      for (const [index, app] of apps.entries()) {
+        app.send(500 * index);
+        if (index === 3) app.connection.destroy(true);
+      }
+      simulation.world.clock.advanceBy(20 * SECOND);
+      for (const app of apps) app.connection.end();
+      for (const target of simulation.targets.splice(0)) target.connection.end();
+      simulation.world.clock.advanceBy(40 * SECOND);
+      expect(apps.filter((app) => app.wrong >= 0 || app.received > 2000)).toEqual([]);
+    }
+    expect(simulation.client.stats()).toMatchObject({ streams: 0, chunks: 0 });
+    expect(simulation.server.stats()).toMatchObject({ streams: 0, chunks: 0 });
+    expect(simulation.client.stats().links.every((link) => link.smux.streamCount === 0)).toBe(true);
+    simulation.stop();
+  });
+});
