@@ -95,7 +95,7 @@ export class SegmentPool {
     for (let index = 0; index < length; index++) target[at + index] = chunk[start + index]!;
   }
 
-  /** Every {@link TRIM_PERIOD} ms of `now`: gives memory back when the most used since was less than half of what is held. */
+  /** Every `TRIM_PERIOD` ms of `now`: gives memory back when the most used since was less than half of what is held. */
   maintain(now: number): void {
     if (now < this.#trimAt) return;
     this.#trimAt = now + TRIM_PERIOD;

@@ -83,7 +83,7 @@ export class Writer {
 }
 
 /** What a test attaches to a session as its owner. */
-export interface Attachment {
+interface Attachment {
   readonly reader: Reader | undefined;
   readonly writer: Writer | undefined;
 }
