@@ -7,9 +7,11 @@ export type CryptErrorCode =
   /** `seal` or `open` was called after `close`. */
   | 'KCPTUN_ERR_CRYPT_CLOSED'
   /** A packet to be sealed would be longer than the largest datagram. */
-  | 'KCPTUN_ERR_CRYPT_PACKET_TOO_LONG';
+  | 'KCPTUN_ERR_CRYPT_PACKET_TOO_LONG'
+  /** OpenSSL, called by FFI, lacks a cipher or failed; the packets of the call must not be used. */
+  | 'KCPTUN_ERR_CRYPT_NATIVE';
 
-/** A mistake in the use of a packet cipher. */
+/** A mistake in the use of a packet cipher, or a failure of OpenSSL. */
 export class CryptError extends KcptunError {
   declare readonly code: CryptErrorCode;
 

@@ -68,6 +68,7 @@ function closedError(): CryptError {
 export class CrcPacketCrypt implements PacketCrypt {
   readonly method: CryptMethod;
   readonly backend: string;
+  readonly selectionNotes: readonly string[];
   readonly headerSize: number = CRC_HEADER_SIZE;
   readonly tagSize: number = 0;
   readonly integrity: Integrity = 'crc';
@@ -84,9 +85,18 @@ export class CrcPacketCrypt implements PacketCrypt {
    * @param kernel - computes the CRC where it can; owned from now on
    * @param crc32 - computes it elsewhere
    * @param random - source of nonces
+   * @param selectionNotes - for the log
    */
-  constructor(method: CryptMethod, transform: PacketTransform, kernel: CryptKernel | undefined, crc32: Crc32, random: RandomSource) {
+  constructor(
+    method: CryptMethod,
+    transform: PacketTransform,
+    kernel: CryptKernel | undefined,
+    crc32: Crc32,
+    random: RandomSource,
+    selectionNotes: readonly string[] = [],
+  ) {
     this.method = method;
+    this.selectionNotes = selectionNotes;
     this.#kernel = kernel;
     this.backend = transform.backend;
     this.#transform = transform;
@@ -144,6 +154,7 @@ export class CrcPacketCrypt implements PacketCrypt {
 export class TagPacketCrypt implements PacketCrypt {
   readonly method: CryptMethod;
   readonly backend: string;
+  readonly selectionNotes: readonly string[];
   readonly headerSize: number = TAG_NONCE_SIZE;
   readonly tagSize: number = TAG_SIZE;
   readonly integrity: Integrity = 'tag';
@@ -158,9 +169,17 @@ export class TagPacketCrypt implements PacketCrypt {
    * @param transform - the backend's work; owned from now on
    * @param kernel - what the transform works with, if any; owned from now on
    * @param random - source of nonces
+   * @param selectionNotes - for the log
    */
-  constructor(method: CryptMethod, transform: PacketTransform, kernel: CryptKernel | undefined, random: RandomSource) {
+  constructor(
+    method: CryptMethod,
+    transform: PacketTransform,
+    kernel: CryptKernel | undefined,
+    random: RandomSource,
+    selectionNotes: readonly string[] = [],
+  ) {
     this.method = method;
+    this.selectionNotes = selectionNotes;
     this.backend = transform.backend;
     this.#transform = transform;
     this.#kernel = kernel;
@@ -207,6 +226,7 @@ export class TagPacketCrypt implements PacketCrypt {
 export class NullPacketCrypt implements PacketCrypt {
   readonly method: CryptMethod = 'null';
   readonly backend: string = 'portable';
+  readonly selectionNotes: readonly string[] = [];
   readonly headerSize: number = 0;
   readonly tagSize: number = 0;
   readonly integrity: Integrity = 'none';

@@ -8,8 +8,10 @@ import type { CryptMethod, Integrity } from './methods.ts';
 export interface PacketCrypt {
   /** The cipher. */
   readonly method: CryptMethod;
-  /** Who does the work, for the log: `portable`, `node`. */
+  /** Who does the work, for the log: `openssl-ffi`, `node`, `wasm`, `portable`. */
   readonly backend: string;
+  /** Backends that were preferred but do not work here, each with the reason, for the log; mostly none. */
+  readonly selectionNotes: readonly string[];
   /** Bytes put in front of a packet: 0, 12 or 20. */
   readonly headerSize: number;
   /** Bytes put behind a packet: 0 or 16. */

@@ -4,38 +4,54 @@
 //   packet 1   | r0 | r1 | r2 ..      in which the processor works on many blocks at once. Along one packet every block waits
 //   packet 2   | r0 | r1 | r2 ..      for the one before. It pays when a row is long enough to be worth the call.
 
-import type { createCipheriv } from 'node:crypto';
 import { BATCH_CAPACITY, type PacketBatch } from '@kcptun/common';
 import { IV0, IV1, IV2, IV3 } from '../block/cfb-cipher.ts';
 import { type CryptKernel, wordsOf } from '../kernel.ts';
 
 const BLOCK_SIZE = 16;
-/** Bytes in an average row from which on rows are faster than one cipher through all packets: 25 packets (measured: equal at 20 to 24). */
-const LEAST_ROW = 400;
 const LANES_SIZE = BATCH_CAPACITY * 8;
 const BLOCKS_SIZE = BATCH_CAPACITY * BLOCK_SIZE;
 
-const IV: Uint8Array = Uint8Array.from({ length: BLOCK_SIZE }, (_, at) => [IV0, IV1, IV2, IV3][at >> 2]! >>> (24 - 8 * (at & 3)));
+/** The IV of every packet; 8-byte ciphers use the first half. */
+export const FIXED_IV: Uint8Array = Uint8Array.from(
+  { length: BLOCK_SIZE },
+  (_, at) => [IV0, IV1, IV2, IV3][at >> 2]! >>> (24 - 8 * (at & 3)),
+);
+
+/** Encrypts independent blocks of 16 bytes. */
+export interface RowCipher {
+  /** From one offset of the kernel's memory to another. */
+  encrypt(source: number, target: number, length: number): void;
+}
+
+/** What the calls cost, as the bytes that sealing one packet after the other encrypts in that time; measured. */
+export interface RowCost {
+  /** The call for a row. */
+  readonly row: number;
+  /** The calls for a packet of its own. */
+  readonly packet: number;
+}
 
 /** Seals large batches by rows, in the kernel's memory. */
 export class CfbRows {
   readonly #kernel: CryptKernel;
-  readonly #ecb: ReturnType<typeof createCipheriv>;
+  readonly #cipher: RowCipher;
+  readonly #cost: RowCost;
   readonly #place: number;
   readonly #lanes: Int32Array;
-  readonly #next: Uint8Array;
 
   /**
    * @param kernel - works on the rows; memory is reserved in its memory
-   * @param ecb - the cipher in ECB mode without padding, of 16-byte blocks; stays the caller's
+   * @param cipher - encrypts the rows; stays the caller's
+   * @param cost - when rows pay
    */
-  constructor(kernel: CryptKernel, ecb: ReturnType<typeof createCipheriv>) {
+  constructor(kernel: CryptKernel, cipher: RowCipher, cost: RowCost) {
     const { memory } = kernel;
     this.#kernel = kernel;
-    this.#ecb = ecb;
+    this.#cipher = cipher;
+    this.#cost = cost;
     this.#place = memory.reserve(LANES_SIZE + 2 * BLOCKS_SIZE);
     this.#lanes = wordsOf(memory, this.#place, LANES_SIZE / 4);
-    this.#next = memory.bytes.subarray(this.#place + LANES_SIZE, this.#place + LANES_SIZE + BLOCKS_SIZE);
   }
 
   /** Encrypts packets `[from, batch.count)` in place, or returns false where this is not the faster way. */
@@ -57,14 +73,15 @@ export class CfbRows {
       if (size > longest) longest = size;
     }
     const rows = Math.ceil(longest / BLOCK_SIZE);
-    if (total < rows * LEAST_ROW) return false;
+    if (total + used * this.#cost.packet < rows * this.#cost.row) return false;
+    const cipher = this.#cipher;
     const at = this.#place;
-    const keystream = at + LANES_SIZE + BLOCKS_SIZE;
-    const next = this.#next.subarray(0, used * BLOCK_SIZE);
-    for (let lane = 0; lane < used; lane++) next.set(IV, lane * BLOCK_SIZE);
+    const next = at + LANES_SIZE;
+    const keystream = next + BLOCKS_SIZE;
+    for (let lane = 0; lane < used; lane++) bytes.set(FIXED_IV, next + lane * BLOCK_SIZE);
     for (let row = 0; row < rows; row++) {
-      bytes.set(this.#ecb.update(next), keystream);
-      kernel.cfbRow(at, used, row, keystream, at + LANES_SIZE);
+      cipher.encrypt(next, keystream, used * BLOCK_SIZE);
+      kernel.cfbRow(at, used, row, keystream, next);
     }
     return true;
   }
