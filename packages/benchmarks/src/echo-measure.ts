@@ -12,8 +12,8 @@ export interface EchoResult {
 }
 
 const MESSAGE = Buffer.alloc(64, 7);
-/** Round trips before counting starts: both ends compile their code. */
-const WARM_UP = 500;
+/** Round trips before counting starts: until then V8 compiles the path in both processes, which shows as single trips of some ms. */
+const WARM_UP = 3000;
 
 /** Starts the pair and sends 64 bytes to and fro `count` times. */
 export async function measureEcho(program: Program, flags: readonly string[], count: number): Promise<EchoResult> {
