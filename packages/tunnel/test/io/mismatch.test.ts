@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { connect, startWorld, until } from './world.ts';
 
 /** Short enough to see a session end, long enough for the first answer. */
-const KEEPALIVE = { keepAliveInterval: 150, keepAliveTimeout: 600 };
+const KEEPALIVE = { keepAliveInterval: 120, keepAliveTimeout: 400 };
 
 type Settings = Partial<Pick<TunnelOptions, 'key' | 'crypt' | 'compression'>> & { readonly smuxver?: 1 | 2 };
 
@@ -26,7 +26,6 @@ const versions = (seen: number, own: number): RegExp =>
 const CASES: readonly Case[] = [
   { name: 'key', a: { key: 'one' }, b: { key: 'two' }, server: [integrity, integrity] },
   { name: 'crypt aes and salsa20', a: { crypt: 'aes' }, b: { crypt: 'salsa20' }, server: [integrity, integrity] },
-  { name: 'crypt aes-128-gcm and none', a: { crypt: 'aes-128-gcm' }, b: { crypt: 'none' }, server: [integrity, integrity] },
   { name: 'crypt null and aes', a: { crypt: 'null' }, b: { crypt: 'aes' }, server: [integrity, integrity] },
   { name: 'smuxver', a: { smuxver: 1 }, b: { smuxver: 2 }, server: [versions(1, 2), versions(2, 1)] },
   {
@@ -36,12 +35,6 @@ const CASES: readonly Case[] = [
     server: [versions(1, 2), versions(2, 1)],
   },
   { name: 'compression', a: { compression: true }, b: { compression: false }, server: [peerCompresses, peerDoesNot] },
-  {
-    name: 'compression, smux 1',
-    a: { compression: true, smuxver: 1 },
-    b: { compression: false, smuxver: 1 },
-    server: [peerCompresses, peerDoesNot],
-  },
 ];
 
 function optionsOf({ smuxver, ...rest }: Settings): Partial<TunnelOptions> {

@@ -1,0 +1,273 @@
+// The programs as processes: what they print, how they end, what they survive.
+
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { checkPattern, patternBytes } from '@kcptun/testkit';
+import { freePort, startTarget, transfer } from '@kcptun/testkit/node';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { file, runToEnd, type Side, start, startClient, startPair, startServer } from './programs.ts';
+
+const SIDES: readonly Side[] = ['client', 'server'];
+
+async function newTarget() {
+  const target = await startTarget();
+  onTestFinished(() => target.close());
+  return target;
+}
+
+/** What the log says, without the times. */
+function messages(output: string): string[] {
+  return output
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      expect(line).toMatch(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /);
+      return line.slice(20);
+    });
+}
+
+describe.each(SIDES)('kcptun-%s', (side) => {
+  test('--help and --version', async () => {
+    const golden = readFileSync(new URL(`../help-${side}.txt`, import.meta.url), 'utf8').trimEnd();
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    const [help, short] = await Promise.all([runToEnd(side, ['--help']), runToEnd(side, ['-v'])]);
+    expect(help).toEqual({ code: 0, output: `${golden}\n` });
+    expect(short).toEqual({ code: 0, output: `kcptun version ${version}\n` });
+  });
+
+  test('mistakes: exit code 2 and a line for each, on any number of them', async () => {
+    const badJson = file('bad.json', '{ "mtu": 1350, "key": "hush" \n "mode": "fast" }');
+    const wrongType = file('type.json', '{ "mtu": "1350", "nocomp": 1 }');
+    const cases: readonly (readonly [readonly string[], readonly RegExp[]])[] = [
+      [
+        ['--foo', '--mtuu', '1000', '--sndwnd', 'abc', '--crypt', 'rot13', '--mode', 'warp', 'word', '--mtu'],
+        [
+          /--foo: there is no such flag; see --help$/,
+          /--mtuu: there is no such flag; did you mean --mtu\?$/,
+          /word: unexpected word/,
+          /--mtu: the value is missing/,
+          /--crypt rot13: is not known; use one of aes, /,
+          /--mode warp: is not known/,
+          /--sndwnd abc: is not a whole number/,
+        ],
+      ],
+      [['-c', '/no/such/file.json'], [/-c \/no\/such\/file\.json: there is no such file$/]],
+      [['-c', badJson], [/bad\.json: is not valid JSON/]],
+      [
+        ['-c', wrongType],
+        [/"mtu" must be a whole number/, /"nocomp" must be true or false/],
+      ],
+    ];
+    const results = await Promise.all(cases.map(([args]) => runToEnd(side, args)));
+    for (const [index, { code, output }] of results.entries()) {
+      const expected = (cases[index] as (typeof cases)[number])[1];
+      const lines = output.trimEnd().split('\n');
+      expect({ code, lines: lines.length }).toEqual({ code: 2, lines: expected.length });
+      for (const [at, pattern] of expected.entries()) expect(lines[at]).toMatch(pattern);
+      for (const line of lines) expect(line.startsWith(`kcptun-${side}: `)).toBe(true);
+      expect(output).not.toContain('hush');
+    }
+  });
+});
+
+describe('start', () => {
+  test('tells the settings in the order of the Go programs', async () => {
+    const target = await newTarget();
+    const { client, server, udpPort } = await startPair(target.port, ['--mode', 'fast2', '--datashard', '4', '--parityshard', '2']);
+    const clientLines = messages(client.output);
+    expect(clientLines.slice(0, 3)).toEqual([expect.stringMatching(/^version: \d/), 'initiating key derivation', 'key derivation done']);
+    expect(clientLines.slice(3, 11)).toEqual([
+      'smux version: 2',
+      expect.stringMatching(/^listening on: 127\.0\.0\.1:\d+$/),
+      'encryption: aes',
+      'QPP: false',
+      'QPP Count: 61',
+      'nodelay parameters: 1 20 2 1',
+      `remote address: 127.0.0.1:${udpPort}`,
+      'sndwnd: 128 rcvwnd: 512',
+    ]);
+    expect(clientLines).toContain('datashard: 4 parityshard: 2');
+    const serverLines = messages(server.output);
+    expect(serverLines.at(-1)).toBe(`Listening on: 127.0.0.1:${udpPort}/udp`);
+    expect(serverLines).toContain(`target: 127.0.0.1:${target.port}`);
+  });
+
+  test('a file wins over flags, and says so; unknown keys are named', async () => {
+    const config = file('client.json', '{ "MTU": 1200, "rcvwnd": 2048, "keyy": "x", "key": "from the file", "localaddr": "127.0.0.1:0" }');
+    const client = start('client', ['-r', '127.0.0.1:1', '--mtu', '1300', '--key', 'from the flag', '-c', config]);
+    await client.waitFor(/pprof: /);
+    const lines = messages(client.output);
+    const warnings = lines.filter((line) => line.startsWith('WARNING: '));
+    expect(warnings).toHaveLength(3);
+    expect(warnings.join('\n')).toMatch(/"keyy" is ignored: there is no such key/);
+    expect(warnings.join('\n')).toMatch(/client\.json wins over the command line: "mtu": 1200 instead of --mtu/);
+    expect(warnings.join('\n')).toMatch(/client\.json wins over the command line: "key": \(hidden\) instead of --key/);
+    expect(lines).toContain('mtu: 1200');
+    expect(lines).toContain('sndwnd: 128 rcvwnd: 2048');
+    expect(client.output).not.toMatch(/from the (file|flag)/);
+  });
+
+  test('the key of the environment is used, and shown by neither program', async () => {
+    const target = await newTarget();
+    const udpPort = await freePort();
+    const env = { KCPTUN_KEY: 'secret of the environment' };
+    const server = start('server', ['-l', `127.0.0.1:${udpPort}`, '-t', `127.0.0.1:${target.port}`, '--key', 'secret of the environment']);
+    const client = start('client', ['-l', '127.0.0.1:0', '-r', `127.0.0.1:${udpPort}`], { env });
+    await server.waitFor(/Listening on: /);
+    const port = Number((await client.waitFor(/listening on: 127\.0\.0\.1:(\d+)[\s\S]*pprof: /))[1]);
+    await client.during(transfer({ port, upload: 10_000, download: 10_000 }));
+    client.signal('SIGUSR1');
+    await client.waitFor(/KCP SNMP:&\{BytesSent:\d+ BytesReceived:\d+ .*\}/);
+    expect(client.output + server.output).not.toContain('secret of the environment');
+    expect(client.output).not.toContain('WARNING');
+  });
+
+  test('without a key: a warning, because everybody knows the default', async () => {
+    const client = start('client', ['-l', '127.0.0.1:0', '-r', '127.0.0.1:1']);
+    await client.waitFor(/WARNING: the default key is public/);
+  });
+
+  test('a port that is taken: exit code 1 and one line that names it', async () => {
+    const target = await newTarget();
+    const { port, udpPort } = await startPair(target.port);
+    const [client, server] = await Promise.all([
+      runToEnd('client', ['-l', `127.0.0.1:${port}`, '-r', '127.0.0.1:1', '--key', 'k']),
+      runToEnd('server', ['-l', `127.0.0.1:${udpPort}`, '-t', '127.0.0.1:1', '--key', 'k']),
+    ]);
+    for (const [{ code, output }, taken] of [
+      [client, port],
+      [server, udpPort],
+    ] as const) {
+      const problems = messages(output).filter((line) => line.includes('EADDRINUSE'));
+      expect(code).toBe(1);
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toContain(`127.0.0.1:${taken}`);
+      expect(messages(output).at(-1)).toBe(problems[0]);
+    }
+  });
+});
+
+describe('signals', () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('%s in the middle of a transfer ends both within a second with %i', async (signal, code) => {
+    const target = await newTarget();
+    const { client, server, port, udpPort } = await startPair(target.port);
+    const near = net.connect(port, '127.0.0.1');
+    onTestFinished(() => void near.destroy());
+    near.on('error', () => {}).resume();
+    near.write(patternBytes(5_000_000, 3));
+    await target.opened(1);
+    const started = performance.now();
+    client.signal(signal);
+    server.signal(signal);
+    expect(await Promise.all([client.exited, server.exited])).toEqual([
+      { code, signal: null },
+      { code, signal: null },
+    ]);
+    expect(performance.now() - started).toBeLessThan(1500);
+    // Nothing is left: both ports can be had again at once.
+    await startServer(udpPort, target.port);
+    await runUntilListening(port);
+  });
+});
+
+async function runUntilListening(port: number): Promise<void> {
+  const client = start('client', ['-l', `127.0.0.1:${port}`, '-r', '127.0.0.1:1', '--key', 'k']);
+  await client.waitFor(/pprof: /);
+}
+
+describe('kill -9', () => {
+  /** The rest of a connection whose tunnel dies: everything received is checked against the pattern. */
+  function receive(socket: net.Socket): { length: number; wrong: number } {
+    const state = { length: 0, wrong: -1 };
+    socket.on('data', (bytes) => {
+      state.wrong = Math.max(state.wrong, checkPattern(bytes, 3, state.length));
+      state.length += bytes.length;
+    });
+    socket.on('error', () => {});
+    return state;
+  }
+
+  async function listenOnce(): Promise<{ readonly port: number; readonly sockets: net.Socket[] }> {
+    const sockets: net.Socket[] = [];
+    const server = net.createServer((socket) => sockets.push(socket.on('error', () => {}))).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    return { port: (server.address() as net.AddressInfo).port, sockets };
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  test('of the client: the target has a prefix, and another client is served', async () => {
+    const { port: targetPort, sockets } = await listenOnce();
+    const pair = await startPair(targetPort);
+    const near = net.connect(pair.port, '127.0.0.1').on('error', () => {});
+    near.write(patternBytes(30_000_000, 3));
+    await until(() => sockets.length === 1);
+    const state = receive(sockets[0] as net.Socket);
+    await until(() => state.length > 1_000_000);
+    pair.client.signal('SIGKILL');
+    await pair.client.exited;
+    await new Promise<void>((resolve) => (near.destroyed ? resolve() : near.once('close', () => resolve())));
+    expect(state.wrong).toBe(-1);
+    expect(state.length).toBeLessThan(30_000_000);
+
+    const { port } = await startClient(pair.udpPort);
+    const again = net.connect(port, '127.0.0.1').on('error', () => {});
+    again.end(patternBytes(100_000, 3));
+    await until(() => sockets.length === 2);
+    const second = receive(sockets[1] as net.Socket);
+    await pair.server.during(once(sockets[1] as net.Socket, 'end'));
+    expect(second).toEqual({ length: 100_000, wrong: -1 });
+    expect(state.wrong).toBe(-1);
+  });
+
+  test('of the server: the application has a prefix, and new connections work with the next server', async () => {
+    const { port: targetPort, sockets } = await listenOnce();
+    const pair = await startPair(targetPort, [], ['--conn', '2']);
+    const near = net.connect(pair.port, '127.0.0.1');
+    const state = receive(near);
+    near.write('x');
+    await until(() => sockets.length === 1);
+    (sockets[0] as net.Socket).write(patternBytes(30_000_000, 3));
+    await until(() => state.length > 1_000_000);
+    pair.server.signal('SIGKILL');
+    await pair.server.exited;
+    await startServer(pair.udpPort, targetPort);
+    // The dead session is noticed by its heartbeat, half a minute later; the next connection goes by the other one of the two.
+    const again = net.connect(pair.port, '127.0.0.1');
+    const second = receive(again);
+    again.write('x');
+    await pair.client.during(until(() => sockets.length === 2));
+    (sockets[1] as net.Socket).end(patternBytes(100_000, 3));
+    await pair.client.during(once(again, 'end'));
+    expect(second).toEqual({ length: 100_000, wrong: -1 });
+    expect(state.wrong).toBe(-1);
+    expect(state.length).toBeLessThan(30_000_000);
+    near.destroy();
+  });
+});
+
+/** Resident memory of a process, in MB. */
+function residentMemory(pid: number | undefined): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000;
+}
+
+describe.skipIf(process.platform !== 'linux')('memory', () => {
+  test('of an idle client stays below 80 MB, and below 200 MB after a transfer', async () => {
+    const target = await newTarget();
+    const { client, server, port } = await startPair(target.port, ['--sndwnd', '1024', '--rcvwnd', '1024', '--nocomp']);
+    expect(residentMemory(client.pid)).toBeLessThan(80);
+    await client.during(transfer({ port, upload: 25_000_000, download: 25_000_000, timeoutMs: 25_000 }));
+    expect(residentMemory(client.pid)).toBeLessThan(200);
+    expect(residentMemory(server.pid)).toBeLessThan(200);
+  });
+});
