@@ -112,8 +112,8 @@ interface Candidate {
 const FASTER_BY_KERNEL: ReadonlySet<CryptMethod> = new Set<CryptMethod>(['sm4', '3des', 'blowfish', 'cast5']);
 
 /**
- * What is faster than the portable code, best first. Measured, us of CPU per 1350-byte datagram in batches of 48, sealing / opening:
- * aes openssl-ffi 0.8 / 0.5, node 1.6 / 0.7, portable 15; aes-128-gcm openssl-ffi 0.9 / 0.9, node 4.9 / 4.6, portable 65.
+ * What is faster than the portable code, best first. CPU time of a 1350-byte datagram in batches of 48, sealing / opening, as a part of
+ * that of node's: openssl-ffi 0.4 / 0.6 for aes, 0.2 / 0.2 for aes-128-gcm (alone in its batch: 0.5 / 0.35 and 0.2 / 0.2); portable 6 to 15.
  */
 function candidates(method: CryptMethod, kernel: CryptKernel | undefined, random: RandomSource): Candidate[] {
   if (method === 'aes-128-gcm') {
