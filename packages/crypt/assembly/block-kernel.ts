@@ -17,12 +17,12 @@ const TRIPLE_DES = 4;
 const TWOFISH = 5;
 const SM4 = 6;
 
-/** How many lanes are worked on at a time: eight by SIMD; elsewhere as many as the registers hold without spilling most of them. */
+/** How many lanes are worked on at a time: eight by SIMD; elsewhere four, or two where more words of a block than registers made it no faster. */
 @inline function widthOf(cipher: i32): usize {
   return cipher <= XTEA ? 8 : cipher >= TWOFISH ? 2 : 4;
 }
 
-/** The next `blocks` blocks of `count` lanes: 1 or all that the width allows, with SIMD any number of them. */
+/** The next `blocks` blocks of `count` lanes: one lane or as many as the width says; by SIMD any number up to it. */
 function run(cipher: i32, lanes: usize, count: usize, blocks: u32, tables: usize, mask: u64): void {
   switch (cipher) {
     case TEA:

@@ -13,10 +13,10 @@ import { type CryptKernel, wordsOf } from '../kernel.ts';
 import type { PacketTransform } from '../packet-crypt.ts';
 
 /** The number by which the kernel knows each cipher. */
-export const CFB_KERNEL_CIPHERS = { tea: 0, xtea: 1, blowfish: 2, cast5: 3, '3des': 4, twofish: 5, sm4: 6 } as const;
+const CIPHERS = { tea: 0, xtea: 1, blowfish: 2, cast5: 3, '3des': 4, twofish: 5, sm4: 6 } as const;
 
 /** A method with a kernel. */
-export type CfbKernelMethod = keyof typeof CFB_KERNEL_CIPHERS;
+export type CfbKernelMethod = keyof typeof CIPHERS;
 
 type CfbKernel = (cipher: number, encrypting: number, packets: number, count: number, key: number, work: number) => number;
 
@@ -45,7 +45,7 @@ export class CfbKernelTransform implements PacketTransform {
     const { memory } = kernel;
     this.#kernel = kernel;
     this.#cfb = exports['cfb'] as CfbKernel;
-    this.#cipher = CFB_KERNEL_CIPHERS[method];
+    this.#cipher = CIPHERS[method];
     const keyWords = cipher.words.reduce((sum, part) => sum + part.length, IV_WORDS);
     this.#size = keyWords * 4 + PACKETS_SIZE + WORK_SIZE;
     this.#place = memory.reserve(this.#size);

@@ -64,7 +64,9 @@ export function createPortableTransform(
 function createBlockTransform(method: CfbKernelMethod, cipher: TableCipher, kernel: CryptKernel | undefined): PacketTransform {
   const exports = kernel?.memory.instantiate(BLOCK_KERNEL_CODE);
   if (kernel === undefined || exports === undefined) return new CfbTransform(cipher);
-  const transform = new CfbKernelTransform(kernel, exports, method, cipher);
-  cipher.wipe();
-  return transform;
+  try {
+    return new CfbKernelTransform(kernel, exports, method, cipher);
+  } finally {
+    cipher.wipe();
+  }
 }
