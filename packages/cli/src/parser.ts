@@ -23,7 +23,7 @@ export async function helpText(side: Side): Promise<string> {
   const parser = createParser(side, (option) => ({
     alias: [...option.aliases],
     type: option.type === 'integer' ? 'number' : option.type,
-    describe: option.unit === undefined ? option.help : `${option.help} [${option.unit}]`,
+    describe: `${option.help}${option.unit === undefined ? '' : ` [${option.unit}]`}${option.effective ? '' : ' (no effect yet)'}`,
     default: option.defaults[side],
     // A switch is off, an empty text is none: not worth the space.
     ...(option.defaults[side] === '' || option.type === 'boolean' ? { default: undefined } : {}),
@@ -38,7 +38,17 @@ export async function helpText(side: Side): Promise<string> {
     side === 'client'
       ? 'accepts connections and carries them over KCP to a kcptun server'
       : 'takes connections from kcptun clients to a target';
-  return await parser.usage(`kcptun-${side}: ${role}\n\nUsage: kcptun-${side} [options]`).getHelp();
+  const example =
+    side === 'client'
+      ? 'kcptun-client -r server.example.com:29900 -l :12948 --key "our secret" --mode fast3'
+      : 'kcptun-server -t 127.0.0.1:8080 -l :29900 --key "our secret" --mode fast3';
+  return await parser
+    .usage(`kcptun-${side}: ${role}\n\nUsage: kcptun-${side} [options]`)
+    .epilogue(
+      `Example: ${example}\n\nEqual on both ends: key, crypt, nocomp, smuxver, QPP, QPPCount. Everything else may differ.\n` +
+        '-mode fast3, --mode fast3 and --mode=fast3 are the same. JSON keys are the names of the flags, but qpp and qpp-count.',
+    )
+    .getHelp();
 }
 
 function createParser(side: Side, describe: (option: OptionSpec) => Options): Argv {
