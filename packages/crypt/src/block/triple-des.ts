@@ -41,7 +41,7 @@ class TripleDes implements TableCipher {
   constructor(key: Uint8Array, single: Int32Array, pairs: Int32Array) {
     this.#table = single;
     this.#pairTable = pairs;
-    this.words = [pairs, this.#keys];
+    this.words = [pairs, this.#keys, single];
     expandDesKey(key, 0, this.#keys, 0, false);
     expandDesKey(key, 8, this.#keys, DES_KEY_WORDS, true);
     expandDesKey(key, 16, this.#keys, 2 * DES_KEY_WORDS, false);
