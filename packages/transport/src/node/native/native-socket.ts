@@ -5,7 +5,7 @@
 //   receive  one message of 4750 bytes with segment size 1350 -> four slots of the batch
 //
 // Readiness only queues the socket. Reading and everything behind it happens in the check phase of the same turn of the event loop, where
-// an exception is an ordinary one. Reading there or in the readiness callback itself takes equal time.
+// an exception is an ordinary one and timers have their order; reading in the readiness callback itself would save 1 to 2 us a wake-up.
 // Never waits: what the system does not take now is refused, and KCP sends it again.
 
 import { constants } from 'node:os';

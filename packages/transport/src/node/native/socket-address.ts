@@ -4,7 +4,7 @@
 //   sockaddr_in6  0 family u16  2 port u16 (big endian)  4 flowinfo u32  8 address (16)  24 scope id u32
 
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import type { SocketAddress } from '../../host.ts';
 
 /** Address families as Linux numbers them. */
@@ -83,12 +83,15 @@ function formatIpv6(words: readonly number[]): string {
 /** Number of a zone: an interface's name or already a number. */
 function scopeId(zone: string): number {
   if (/^[0-9]+$/.test(zone)) return Number(zone);
-  return networkInterfaces()[zone]?.find(({ family }) => family === 'IPv6')?.scopeid ?? 0;
+  return (networkInterfaces()[zone] ?? []).map(scopeOf).find((scope) => scope !== 0) ?? 0;
 }
 
 function zoneName(scope: number): string {
-  const found = Object.entries(networkInterfaces()).find(([, addresses]) =>
-    addresses?.some((entry) => entry.family === 'IPv6' && entry.scopeid === scope),
-  );
+  const found = Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some((entry) => scopeOf(entry) === scope));
   return found?.[0] ?? String(scope);
+}
+
+/** Only addresses of the link have a zone. */
+function scopeOf(entry: NetworkInterfaceInfo): number {
+  return entry.family === 'IPv6' ? entry.scopeid : 0;
 }
