@@ -63,8 +63,9 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#state = 'running';
     this.#crypt = openCrypt(this.#host, this.#resolved);
     this.#codec = openCodec(this.#resolved.compression);
-    const { host, minPort, maxPort } = this.#options.listen;
+    const { minPort, maxPort } = this.#options.listen;
     try {
+      const host = await this.#resolveListen();
       for (let port = minPort; port <= maxPort; port++) {
         const udp = await this.#bind(host, port);
         this.#sockets.push(udp);
@@ -118,6 +119,18 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     return this.#pipes.size === 0 && this.#targets.size === 0 && [...this.#links].every((link) => link.settled);
   }
 
+  /** The address behind the name that is listened on; empty stays empty. */
+  #resolveListen(): Promise<string> {
+    const { host, minPort } = this.#options.listen;
+    if (host === '') return Promise.resolve('');
+    return new Promise((resolve, reject) => {
+      this.#host.resolve(host, minPort, (error, address) => {
+        if (address !== undefined) resolve(address.address);
+        else reject(listenError(error));
+      });
+    });
+  }
+
   #bind(host: string, port: number): Promise<UdpEndpoint> {
     const options = this.#resolved;
     const refusals = new RefusalReport(options.logger);
@@ -145,7 +158,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         (error, udp) => {
           bound = udp;
           if (udp !== undefined) resolve(udp);
-          else reject(new TunnelError('KCPTUN_ERR_TUNNEL_LISTEN', error?.message ?? 'no socket', { cause: error }));
+          else reject(listenError(error));
         },
       );
     });
@@ -195,4 +208,16 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
       else this.#pipes.join(link, stream, connection, false);
     });
   }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'no such address on this machine',
+  EACCES: 'permission denied',
+};
+
+function listenError(cause: Error | undefined): TunnelError {
+  const message = cause?.message ?? 'no socket';
+  const reason = Object.keys(REASONS).find((code) => message.includes(code));
+  return new TunnelError('KCPTUN_ERR_TUNNEL_LISTEN', reason === undefined ? message : `${message}: ${REASONS[reason]}`, { cause });
 }

@@ -93,8 +93,11 @@ export function listenBytes(
     const label = remote === undefined ? describe(address) : formatAddress(remote, socket.remotePort ?? 0);
     onConnection(new NetConnection(socket, label, 'path' in address));
   });
-  const fail = (cause: Error): void =>
-    callback(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', `listen ${describe(address)}: ${cause.message}`, { cause }), undefined);
+  const fail = (cause: Error): void => {
+    // What listen() says names the address already; what the resolver says does not.
+    const message = cause.message.startsWith('listen ') ? cause.message : `listen ${describe(address)}: ${cause.message}`;
+    callback(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', message, { cause }), undefined);
+  };
   server.once('error', fail);
   const ready = (): void => {
     server.off('error', fail);

@@ -268,11 +268,24 @@ describe('addresses', () => {
     const { client, server } = await startWorld();
     await expect(startClient({ listen: { host: '127.0.0.1', port: client.port }, remote: at(1) })).rejects.toMatchObject({
       code: 'KCPTUN_ERR_TUNNEL_LISTEN',
-      message: expect.stringContaining(`127.0.0.1:${client.port}`),
+      message: `listen EADDRINUSE: address already in use 127.0.0.1:${client.port}`,
     });
     await expect(startServer({ listen: at(server.port), target: { path: '/x' } })).rejects.toMatchObject({
       code: 'KCPTUN_ERR_TUNNEL_LISTEN',
-      message: expect.stringContaining(`127.0.0.1:${server.port}`),
+      message: `bind EADDRINUSE 127.0.0.1:${server.port}: address already in use`,
+    });
+  });
+
+  it('by name, and a server whose name is not known', async () => {
+    const target = await startTarget();
+    atEnd(() => target.close());
+    const listen = at(0, 'localhost');
+    const server = await startServer({ listen, target: { host: 'localhost', port: target.port } });
+    const client = await startClient({ listen: { host: 'localhost', port: 0 }, remote: at(server.port, 'localhost') });
+    await transfer({ port: client.port, host: 'localhost', upload: 1000, download: 1000 });
+    await expect(startServer({ listen: at(1, 'no-such-host.invalid'), target: { path: '/x' } })).rejects.toMatchObject({
+      code: 'KCPTUN_ERR_TUNNEL_LISTEN',
+      message: expect.stringMatching(/^lookup no-such-host\.invalid: /),
     });
   });
 
