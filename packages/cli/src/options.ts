@@ -42,7 +42,7 @@ export interface OptionSpec {
 }
 
 /** Modes whose four numbers are given one by one. */
-export const MANUAL_MODES: readonly string[] = ['manual', 'default'];
+const MANUAL_MODES: readonly string[] = ['manual', 'default'];
 
 const INT_MAX = 0x7fffffff;
 

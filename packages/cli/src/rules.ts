@@ -26,7 +26,7 @@ const CRC_FRAMING = 20;
 const TAG_FRAMING = 28;
 
 /** The least `mtu` that leaves room for one byte of payload. */
-export function leastMtu(crypt: OptionValue, datashard: OptionValue, parityshard: OptionValue): number {
+function leastMtu(crypt: OptionValue, datashard: OptionValue, parityshard: OptionValue): number {
   const framing = crypt === 'null' ? 0 : crypt === 'aes-128-gcm' ? TAG_FRAMING : CRC_FRAMING;
   const fec = Number(datashard) > 0 && Number(parityshard) > 0;
   return framing + (fec ? FEC_HEADER : 0) + KCP_HEADER + 1;
