@@ -13,7 +13,7 @@ import { startProgram, transfer, unusedPorts } from './lib/tunnel-trial.mjs';
 import { PACKAGES, packageFolders } from './lib/workspace.mjs';
 
 /** Largest tarball allowed, in bytes packed; a package that needs more gets a line of its own here, with the reason. */
-const SIZE_BUDGET = 200_000;
+const SIZE_BUDGET = 250_000;
 const PROGRAMS = ['kcptun-client', 'kcptun-server'];
 const EXAMPLE_TIMEOUT_MS = 20_000;
 

@@ -33,13 +33,13 @@ export const PACKAGES = {
   cli: { layer: 5, pure: false, private: false, dependsOn: ['common', 'kcp-core', 'crypt', 'transport', 'tunnel'] },
   'kcptun-client': { layer: 6, pure: false, private: false, dependsOn: ['cli'] },
   'kcptun-server': { layer: 6, pure: false, private: false, dependsOn: ['cli'] },
-  testkit: { layer: 7, pure: false, private: true, dependsOn: ['common', 'crypt', 'session', 'transport', 'tunnel'] },
+  testkit: { layer: 7, pure: false, private: true, dependsOn: ['common', 'crypt', 'transport'] },
   interop: { layer: 8, pure: false, private: true, dependsOn: ['kcp-core', 'testkit'] },
   benchmarks: {
     layer: 8,
     pure: false,
     private: true,
-    dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec'],
+    dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'transport'],
   },
   examples: { layer: 8, pure: false, private: true, dependsOn: ['tunnel', 'testkit'] },
 };
