@@ -97,6 +97,7 @@ export class SimHost implements Host {
   /** @internal */ readonly node: number;
   readonly random: RandomSource;
   readonly memory: KernelMemory;
+  readonly datagramBackend: string = 'simulated';
   readonly #world: SimWorld;
   readonly #connections: SimConnectionOptions;
   readonly #sockets: Map<number, SimDatagramSocket> = new Map();

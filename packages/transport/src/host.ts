@@ -111,6 +111,8 @@ export interface Host {
   readonly random: RandomSource;
   /** Memory for packet batches and kernels, shared by everything in the process. */
   readonly memory: KernelMemory;
+  /** What carries datagrams here, for the log: `native`, or `dgram` with the reason why it is not native. */
+  readonly datagramBackend: string;
   /** The best cipher backend there is here. */
   createCrypt(method: CryptMethod, key: Uint8Array): PacketCrypt;
   /** Looks a name up (IP literals too); each call asks anew. */

@@ -43,6 +43,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
     },
     random: random.source,
     memory,
+    datagramBackend: 'simulated',
     createCrypt: (method, key) => createPacketCrypt({ method, key, random: random.source, memory }),
     resolve: (name, port, callback) => {
       clock.after(3, () => {

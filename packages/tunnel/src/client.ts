@@ -6,7 +6,7 @@ import type { PacketCrypt } from '@kcptun/crypt';
 import { Counters } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
-import { openCodec, openCrypt } from './codec.ts';
+import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import { Dialer } from './dialer.ts';
 import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
@@ -74,6 +74,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       pipes: this.#pipes,
       events: this as TunnelClient,
     };
+    options.logger.info(describeBackends(this.#host, crypt, shared.codec));
     for (let slot = 0; slot < (this.#options.connections ?? 1); slot++) this.#slots.push(new Dialer(shared));
     await new Promise<void>((resolve, reject) => {
       this.#host.listen(

@@ -23,6 +23,13 @@ export function openCrypt(host: Host, options: ResolvedTunnelOptions): PacketCry
   return crypt;
 }
 
+/** One log line: which implementations do the work, and why a faster one does not. */
+export function describeBackends(host: Host, crypt: PacketCrypt, codec: BlockCodec | undefined): string {
+  const notes = crypt.selectionNotes.length === 0 ? '' : ` (${crypt.selectionNotes.join('; ')})`;
+  const compression = codec === undefined ? '' : `, compression ${codec.name}`;
+  return `backends: datagrams ${host.datagramBackend}, ${crypt.method} ${crypt.backend}${notes}${compression}`;
+}
+
 /** The codec for a compressed tunnel, or `undefined` for an uncompressed one. */
 export function openCodec(compression: boolean): BlockCodec | undefined {
   return compression ? selectCodec() : undefined;

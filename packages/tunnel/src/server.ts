@@ -7,7 +7,7 @@ import type { PacketCrypt } from '@kcptun/crypt';
 import { Counters, type Session } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import { formatAddress, type Host, Scheduler, UdpEndpoint } from '@kcptun/transport';
-import { openCodec, openCrypt } from './codec.ts';
+import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { Link } from './link.ts';
@@ -63,6 +63,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#state = 'running';
     this.#crypt = openCrypt(this.#host, this.#resolved);
     this.#codec = openCodec(this.#resolved.compression);
+    this.#resolved.logger.info(describeBackends(this.#host, this.#crypt, this.#codec));
     const { minPort, maxPort } = this.#options.listen;
     try {
       const host = await this.#resolveListen();

@@ -76,8 +76,13 @@ describe('start', () => {
     const target = await newTarget();
     const { client, server, udpPort } = await startPair(target.port, ['--mode', 'fast2', '--datashard', '4', '--parityshard', '2']);
     const clientLines = messages(client.output);
-    expect(clientLines.slice(0, 3)).toEqual([expect.stringMatching(/^version: \d/), 'initiating key derivation', 'key derivation done']);
-    expect(clientLines.slice(3, 11)).toEqual([
+    expect(clientLines.slice(0, 4)).toEqual([
+      expect.stringMatching(/^version: \d/),
+      'initiating key derivation',
+      expect.stringMatching(/^backends: datagrams (native|dgram \(native: .+\)), aes \S+.*, compression \S+$/),
+      'key derivation done',
+    ]);
+    expect(clientLines.slice(4, 12)).toEqual([
       'smux version: 2',
       expect.stringMatching(/^listening on: 127\.0\.0\.1:\d+$/),
       'encryption: aes',

@@ -14,7 +14,7 @@ interface SnappyModule {
  * the WASM kernel is ahead of the native package everywhere, because each native call costs a boundary, a new buffer and a copy.
  */
 export function selectCodec(options: BlockCodecOptions = {}): BlockCodec {
-  return createBlockCodec(options);
+  return createBlockCodec({ wasm: process.env['KCPTUN_NO_WASM'] !== '1', ...options });
 }
 
 /**

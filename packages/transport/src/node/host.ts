@@ -41,6 +41,10 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
       randomFillSync(target);
     },
     memory,
+    get datagramBackend() {
+      const { obstacle } = datagrams();
+      return obstacle === undefined ? 'native' : `dgram (native: ${obstacle})`;
+    },
     createCrypt: (method, key) => createNodePacketCrypt({ method, key, memory }),
     resolve: resolveAddress,
     openDatagram: (datagram, events, callback) => datagrams().open(datagram, events, callback),
