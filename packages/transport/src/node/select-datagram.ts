@@ -63,6 +63,7 @@ function prepare(memory: KernelMemory, queue: ReceiveQueue): NativeShared | stri
     const shared: NativeShared = { calls, sending: new SendTable(calls), receiving: new ReceiveTable(calls, memory), memory, queue };
     return nativeWorks(shared) ? shared : 'self-test failed';
   } catch (error) {
-    return (error as Error).message;
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'MODULE_NOT_FOUND' ? 'koffi is not installed' : (message.split('\n')[0] ?? message);
   }
 }
