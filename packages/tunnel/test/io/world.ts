@@ -1,10 +1,16 @@
 // A client and a server of this process with what they need around them, and the undoing of it all.
 
+import { randomUUID } from 'node:crypto';
 import net from 'node:net';
 import type { Logger } from '@kcptun/common';
 import { startTarget, type Target, UdpRelay } from '@kcptun/testkit/node';
 import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer, type TunnelServerOptions } from '@kcptun/tunnel';
 import { afterEach } from 'vitest';
+
+/** Of this file's worlds only: a port that another test has given up may be ours next, with its datagrams still coming. */
+const KEY: string = `test ${randomUUID()}`;
+/** Longer than anything here takes, shorter than the limit of a test. */
+const MOST_WAIT_MS = 20_000;
 
 const undo: (() => unknown)[] = [];
 
@@ -81,7 +87,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 
 /** Starts a server on a free port of 127.0.0.1. */
 export async function startServer(options: Partial<TunnelServerOptions> & Pick<TunnelServerOptions, 'target'>): Promise<TunnelServer> {
-  const server = new TunnelServer({ key: 'test', listen: at(0), ...options });
+  const server = new TunnelServer({ key: KEY, listen: at(0), ...options });
   atEnd(() => server.stop());
   await server.start();
   return server;
@@ -89,7 +95,7 @@ export async function startServer(options: Partial<TunnelServerOptions> & Pick<T
 
 /** Starts a client on a free port of 127.0.0.1. */
 export async function startClient(options: Partial<TunnelClientOptions> & Pick<TunnelClientOptions, 'remote'>): Promise<TunnelClient> {
-  const client = new TunnelClient({ key: 'test', listen: { host: '127.0.0.1', port: 0 }, ...options });
+  const client = new TunnelClient({ key: KEY, listen: { host: '127.0.0.1', port: 0 }, ...options });
   atEnd(() => client.stop());
   await client.start();
   return client;
@@ -127,7 +133,11 @@ export function connect(port: number): net.Socket {
 
 /** Resolves once `condition` holds; the test's own time limit bounds it. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const started = performance.now();
+  while (!condition()) {
+    if (performance.now() - started > MOST_WAIT_MS) throw new Error(`did not come true within ${MOST_WAIT_MS} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Resolves once a socket is closed, in order or not. */
