@@ -172,8 +172,7 @@ describe('signals', () => {
       { code, signal: null },
       { code, signal: null },
     ]);
-    // The program gives itself a second; the rest is for a machine that has other things to do.
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(1500);
     // Nothing is left: both ports can be had again at once.
     await startServer(udpPort, target.port);
     await runUntilListening(port);
