@@ -2,7 +2,8 @@
 // without a value, the word behind a flag its value whatever it looks like. What Go drops in silence (a stray word with all that follows) is a problem here.
 // The result is handed to yargs in one spelling, `--name=value`, in which it can not misread anything.
 
-import { findOption, type OptionSpec, optionsOf, type Side } from './options.ts';
+import type { OptionSpec, Side } from './option-spec.ts';
+import { findOption, optionsOf } from './options.ts';
 
 /** A flag that was given. */
 export interface GivenFlag {

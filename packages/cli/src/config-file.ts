@@ -1,7 +1,8 @@
 // The JSON file of `-c` (PROTOCOL tunnel §3): one object, keys in any case, null for "not given". Where the Go programs say nothing
 // (unknown keys, text behind the object) there is a warning.
 
-import { findOption, type OptionSpec, type OptionValue, optionsOf, type Side } from './options.ts';
+import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
+import { findOption, optionsOf } from './options.ts';
 
 /** What a file says. */
 export interface ConfigFile {

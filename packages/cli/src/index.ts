@@ -5,17 +5,16 @@ export { type CommandLine, type Environment, parseCommandLine, type Settings } f
 export { type ConfigFile, parseConfigFile } from './config-file.ts';
 export { ConfigError, type ConfigErrorCode } from './errors.ts';
 export { createLog, formatTime, type LogOptions } from './log.ts';
+export { OPTION_DOCS } from './option-docs.ts';
+export { OPTION_GROUPS, type OptionGroup, type OptionSpec, type OptionValue, type Side, type System } from './option-spec.ts';
 export {
   type ClientOptions,
   findOption,
   OPTIONS,
-  type OptionSpec,
   type OptionsOf,
-  type OptionValue,
   optionsOf,
   type ServerOptions,
   type SharedOptions,
-  type Side,
 } from './options.ts';
 export { helpText } from './parser.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';

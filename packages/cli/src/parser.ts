@@ -2,7 +2,8 @@
 
 import yargs, { type Argv, type Options } from 'yargs';
 import { canonicalArguments, type GivenFlag } from './argv.ts';
-import { type OptionSpec, optionsOf, type Side } from './options.ts';
+import type { OptionSpec, Side } from './option-spec.ts';
+import { optionsOf } from './options.ts';
 
 const COLUMNS = 120;
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { type Environment, parseCommandLine, type Settings } from './command-line.ts';
 import { ConfigError } from './errors.ts';
-import type { Side } from './options.ts';
+import type { Side } from './option-spec.ts';
 import { helpText } from './parser.ts';
 
 /** Exit code after help and version. */

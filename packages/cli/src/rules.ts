@@ -4,7 +4,8 @@ import { qppKeyWarnings } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
 import { parsePortRange } from '@kcptun/transport';
 import { parseStreamAddress } from './addresses.ts';
-import { type OptionValue, optionsOf, type Side } from './options.ts';
+import type { OptionValue, Side } from './option-spec.ts';
+import { optionsOf } from './options.ts';
 
 /** All options of a side by name. */
 export type Values = Record<string, OptionValue>;

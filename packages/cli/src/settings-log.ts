@@ -1,7 +1,8 @@
 // The lines that say at start what a program runs with: texts and order of the Go programs (PROTOCOL tunnel §5), because people search for them
 // and paste them into reports. The key is not among them.
 
-import type { ClientOptions, OptionsOf, ServerOptions, SharedOptions, Side } from './options.ts';
+import type { Side } from './option-spec.ts';
+import type { ClientOptions, OptionsOf, ServerOptions, SharedOptions } from './options.ts';
 
 /**
  * The lines of the settings.

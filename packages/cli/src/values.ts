@@ -1,6 +1,6 @@
 // From text to values, as the Go programs read them (PROTOCOL tunnel §2), and the ranges of the option table.
 
-import type { OptionSpec, OptionValue } from './options.ts';
+import type { OptionSpec, OptionValue } from './option-spec.ts';
 
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];

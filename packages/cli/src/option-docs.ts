@@ -1,0 +1,73 @@
+// The longer texts of docs/CONFIGURATION.md, one paragraph per option, in Markdown: what it does to the tunnel, what to choose, what it costs.
+// The programs do not load them. A test sees to it that every option of the table has one.
+
+/** Paragraphs by the name of the option. */
+export const OPTION_DOCS: Readonly<Record<string, string>> = {
+  localaddr:
+    'Where applications connect to. `:12948` is port 12948 on all addresses of this machine, IPv4 and IPv6; `127.0.0.1:12948` lets only this machine in; IPv6 is written ' +
+    '`[::1]:12948`; what has no port is the path of a unix socket. Port 0 takes any free port, which the log names.',
+  remoteaddr:
+    'The server. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random; the server then listens on the ' +
+    'same range. Several ports help where a network slows down or cuts single UDP flows.',
+  listen:
+    'The UDP address that clients send to, on every port of the range. The firewall has to let UDP in. `:29900` is all addresses, IPv4 and IPv6.',
+  target: 'Where each connection is passed on to, on this machine or any other: `host:port`, or the path of a unix socket.',
+  key:
+    'The secret that everything is encrypted with. Whoever knows it can use the tunnel. On the command line it is visible to other users of the machine: prefer the environment ' +
+    'variable or the file. It is never logged.',
+  crypt:
+    'The packet cipher. `aes-128-gcm` also authenticates; `salsa20` is fast without AES instructions; `none` adds only a checksum, `null` nothing at all, and both, like `xor`, hide nothing. ' +
+    'Go programs of 2021 know neither `null` nor `aes-128-gcm` and silently use `aes` instead.',
+  mode:
+    'How eagerly lost packets are sent again. From `normal` over `fast` and `fast2` to `fast3` latency falls and the number of packets grows. `manual` (or `default`, its older name) takes ' +
+    '`nodelay`, `interval`, `resend` and `nc` instead; the named modes overrule these four.',
+  QPP:
+    'Quantum permutation pads on the bytes of every stream, beneath the packet cipher. The key should have at least 211 bytes; each stream starts from the same state, so take it as an addition to ' +
+    '`crypt`, not instead of it.',
+  QPPCount: 'The number of pads of `QPP`. Take a prime number of at least 7.',
+  conn:
+    'Connections are dealt out to this many KCP sessions in turn. More sessions use more source ports and more windows: together they fill a path that one window can not, ' +
+    'and one session that stalls does not stop all.',
+  autoexpire:
+    'After this age a session gets no new connections; a new session takes its place, from another port. The old one goes on with what it has. Useful where networks slow down long-lived UDP flows.',
+  scavengettl: 'An expired session is closed this long after its expiry, with whatever it still carries. -1: never.',
+  mtu: 'The largest UDP payload. 1350 fits almost everywhere; when larger packets vanish (tunnels, mobile networks), lower it. Nothing above it is ever sent, parity and encryption included.',
+  ratelimit:
+    'The most that one session sends, parity and retransmissions included. Keeps a line free for others, and packets from being dropped by a policer.',
+  sndwnd:
+    'How many packets may be on their way to the other end. A window of *n* packets moves at most *n* × 1.3 kB per round trip. What counts is the smaller of this and the receiver’s `rcvwnd`.',
+  rcvwnd: 'How many packets this end keeps while one before them is missing; the other end is told, and never has more on their way.',
+  datashard:
+    'The size of an error correction group: after this many packets the parity packets are sent, and any of the whole group can be missing, as many as there are parity packets. ' +
+    'Both ends may differ: a receiver learns what the sender does.',
+  parityshard:
+    'The number of parity packets per group, each as large as the largest packet of the group. 3 for 10 costs 30 % and repairs 3 losses of 13. 0 on clean paths.',
+  dscp: 'The class of service in the IP header of what is sent. 46 is expedited forwarding. Networks may ignore or erase it.',
+  nocomp:
+    'No snappy compression of the stream. What is encrypted or compressed already gains nothing from it; without it the programs need less processor time.',
+  acknodelay:
+    'Acknowledges every packet at once instead of with the next flush. Retransmissions start a little earlier, for more small packets.',
+  nodelay: 'For `mode` `manual`. 1: the least retransmission timeout is 30 ms instead of 100 ms, and it grows by half instead of doubling.',
+  interval: 'For `mode` `manual`. The time between two flushes of a session.',
+  resend:
+    'For `mode` `manual`. A packet is sent again as soon as this many later ones were acknowledged; 2 is usual, 0 waits for the timeout.',
+  nc: 'For `mode` `manual`. 1 turns the congestion window off: the full window is used whatever is lost.',
+  sockbuf:
+    'Asked of the kernel for each UDP socket, in both directions. Too small a buffer drops packets in bursts. Linux grants no more than `net.core.rmem_max` and `net.core.wmem_max`.',
+  smuxver:
+    'The version of the stream multiplexing. 2 gives every stream a window of its own; with 1 a single stalled connection can hold up its session. Go programs before December 2025 use 1 by default.',
+  smuxbuf: 'The most that arrived in one session and was not yet read by the applications.',
+  framesize:
+    'The largest piece of a stream that is sent before another stream has its turn. Smaller is fairer, larger costs less processor time.',
+  streambuf: 'The same for a single stream (smux version 2), at most `smuxbuf`. A stream moves at most this much per round trip.',
+  keepalive: 'How often a quiet session says that it is alive. It ends after 30 s without any sign of the other end.',
+  closewait: 'How long the end of one direction of a connection is kept back before it is passed on.',
+  snmplog:
+    'Appends a line of counters every `snmpperiod`, as CSV. The file’s name is a time layout of Go: `./snmp-20060102.log` becomes `./snmp-20261125.log`.',
+  snmpperiod: 'The time between two lines of `snmplog`. 0: none are written.',
+  log: 'Appends the log to a file instead of writing it to standard error.',
+  quiet: 'Leaves out the log lines about single connections.',
+  tcp: 'Carries each packet as a segment of a TCP connection, where networks treat UDP badly. Needs root, on both ends.',
+  c: 'A JSON file. What stands in it wins over the command line.',
+  pprof: 'Opens a port for profiling on 127.0.0.1.',
+};
