@@ -2,7 +2,8 @@
 export { checkPattern, fillPattern, fromHex, patternBytes, toHex } from './bytes.ts';
 export { Random } from './random.ts';
 export { createSimPair, SimConnection, type SimConnectionOptions } from './sim-connection.ts';
-export { SimHost, SimWorld, type SimWorldOptions } from './sim-host.ts';
-export { type Deliver, type LinkStats, SimLink } from './sim-link.ts';
+export { type DatagramTap, SimHost, SimWorld, type SimWorldOptions } from './sim-host.ts';
+export { type Deliver, type Fate, type LinkStats, SimLink } from './sim-link.ts';
 export { type NodeOfPath, type ReceiveBatch, type ReceiveDatagram, SimNetwork, type SimNetworkOptions } from './sim-network.ts';
+export type { SimProcess, SimTimer } from './sim-process.ts';
 export { VirtualClock, type VirtualTimer } from './virtual-clock.ts';

@@ -4,6 +4,7 @@
 //   write -> waiting (lent) -> taken: under way or held (at most `capacity` bytes) -> onData
 
 import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import type { SimProcess } from './sim-process.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** Times and sizes of the connections of a world. */
@@ -29,7 +30,10 @@ export class SimConnection implements ByteConnection {
   events: ByteEvents = UNSET;
   readonly remoteLabel: string;
   readonly #clock: VirtualClock;
+  /** Runs what the owner of this end is told: the buffers belong to the system and work on while it can not. */
+  readonly #process: SimProcess;
   readonly #options: SimConnectionOptions;
+  readonly #onClosed: () => void;
   #peer: SimConnection | undefined;
   /** What was written and not taken yet. */
   readonly #writes: Write[] = [];
@@ -43,10 +47,15 @@ export class SimConnection implements ByteConnection {
   #endTold = false;
   #paused = true;
   #closed = false;
+  #deliverLater = false;
 
   /** @internal */
-  constructor(clock: VirtualClock, options: SimConnectionOptions, remoteLabel: string) {
+  constructor(clock: VirtualClock, options: SimConnectionOptions, end: SimEnd) {
+    const { process, label: remoteLabel } = end;
     this.#clock = clock;
+    this.#process = process;
+    this.#onClosed = () => end.open.delete(this);
+    end.open.add(this);
     this.#options = options;
     this.remoteLabel = remoteLabel;
   }
@@ -63,7 +72,7 @@ export class SimConnection implements ByteConnection {
 
   write(bytes: Uint8Array, onTaken: () => void): void {
     if (this.#closed || this.#endWritten) {
-      this.#clock.after(0, onTaken);
+      this.#process.after(0, onTaken);
       return;
     }
     this.#writes.push({ bytes, onTaken, at: 0 });
@@ -83,7 +92,7 @@ export class SimConnection implements ByteConnection {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#clock.after(0, () => this.#deliver());
+    this.#process.after(0, () => this.#deliver());
   }
 
   destroy(reset: boolean): void {
@@ -102,8 +111,9 @@ export class SimConnection implements ByteConnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#arrived.length = 0;
+    this.#onClosed();
     const writes = this.#writes.splice(0);
-    this.#clock.after(0, () => {
+    this.#process.after(0, () => {
       for (const { onTaken } of writes) onTaken();
       this.events.onClose(error);
     });
@@ -137,7 +147,7 @@ export class SimConnection implements ByteConnection {
       if (part > 0) this.#clock.after(delay, () => this.#peer?.arrive(copy));
       if (write.at === write.bytes.length) {
         this.#writes.shift();
-        this.#clock.after(0, write.onTaken);
+        this.#process.after(0, write.onTaken);
       }
     }
     if (!this.#endWritten || this.#endSent || this.#writes.length > 0) return;
@@ -147,6 +157,12 @@ export class SimConnection implements ByteConnection {
   }
 
   #deliver(): void {
+    if (!this.#process.running) {
+      if (!this.#deliverLater) this.#process.after(0, () => this.#deliver());
+      this.#deliverLater = true;
+      return;
+    }
+    this.#deliverLater = false;
     while (!this.#paused && !this.#closed) {
       const bytes = this.#arrived.shift();
       if (bytes === undefined) break;
@@ -170,14 +186,24 @@ export class SimConnection implements ByteConnection {
   }
 }
 
-/** Two ends of one connection; `labels` say how each of them calls the other. */
+/** Who has an end of a connection. */
+export interface SimEnd {
+  /** Runs the owner's callbacks. */
+  readonly process: SimProcess;
+  /** How the owner calls the other end. */
+  readonly label: string;
+  /** The owner's connections that are not closed yet: this one too, from its creation on. */
+  readonly open: Set<SimConnection>;
+}
+
+/** Two ends of one connection. */
 export function createSimPair(
   clock: VirtualClock,
   options: SimConnectionOptions,
-  labels: readonly [string, string],
+  ends: readonly [SimEnd, SimEnd],
 ): readonly [SimConnection, SimConnection] {
-  const first = new SimConnection(clock, options, labels[0]);
-  const second = new SimConnection(clock, options, labels[1]);
+  const first = new SimConnection(clock, options, ends[0]);
+  const second = new SimConnection(clock, options, ends[1]);
   first.join(second);
   second.join(first);
   return [first, second];

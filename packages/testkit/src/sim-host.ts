@@ -2,7 +2,7 @@
 // in memory, timers on the clock, names are looked up in a table, and every random number comes from the seed: the same seed gives the same
 // run, byte for byte. Nothing happens but while the clock runs.
 
-import { Arena, type KernelMemory, PacketBatch, type RandomSource } from '@kcptun/common';
+import { Arena, type RandomSource } from '@kcptun/common';
 import { type CryptMethod, createPacketCrypt, type PacketCrypt } from '@kcptun/crypt';
 import {
   type ByteConnection,
@@ -17,9 +17,12 @@ import {
   type StreamAddress,
 } from '@kcptun/transport';
 import { Random } from './random.ts';
-import { createSimPair, type SimConnectionOptions } from './sim-connection.ts';
-import type { SimLink } from './sim-link.ts';
+import { createSimPair, type SimConnection, type SimConnectionOptions } from './sim-connection.ts';
+import { SimDatagramSocket, socketAddress } from './sim-datagram-socket.ts';
+import type { Fate, SimLink } from './sim-link.ts';
+import { SimNat } from './sim-nat.ts';
 import { SimNetwork } from './sim-network.ts';
+import { SimProcess } from './sim-process.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Options of {@link SimWorld}. */
@@ -32,6 +35,16 @@ export interface SimWorldOptions {
   readonly connections?: Partial<SimConnectionOptions>;
   /** Whether kernels may run as WebAssembly (default true). */
   readonly wasm?: boolean;
+  /** Sees every datagram of the world, addresses as the network shows them. */
+  readonly tap?: DatagramTap;
+}
+
+/** Told of every datagram: when it is sent, and each time it arrives, whether or not a socket is there. */
+export interface DatagramTap {
+  /** `fate` is what the link does with it. The bytes are lent for the call. */
+  sent(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, fate: Fate): void;
+  /** `taken` tells whether an open socket gets it. The bytes are lent for the call. */
+  arrived(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, taken: boolean): void;
 }
 
 const FIRST_EPHEMERAL_PORT = 49_152;
@@ -48,9 +61,11 @@ export class SimWorld {
   readonly #seed: number;
   readonly #wasm: boolean;
   readonly #connections: SimConnectionOptions;
+  /** @internal */ readonly tap: DatagramTap | undefined;
 
   constructor(options: SimWorldOptions) {
     const { configure } = options;
+    this.tap = options.tap;
     this.#seed = options.seed;
     this.#wasm = options.wasm ?? true;
     this.#connections = { delay: 0.05, capacity: 256 * 1024, ...options.connections };
@@ -67,11 +82,31 @@ export class SimWorld {
   host(address: string): SimHost {
     let host = this.#hosts.get(address);
     if (host === undefined) {
-      host = new SimHost(this, address, this.#addresses.length, { seed: this.#seed, wasm: this.#wasm, connections: this.#connections });
+      host = this.#boot(address, this.#addresses.length, 0, new SimNat(address));
       this.#addresses.push(address);
-      this.#hosts.set(address, host);
     }
     return host;
+  }
+
+  /**
+   * Kills what runs on a machine and starts anew: the system closes its connections, its sockets and listeners are gone, nothing that it had
+   * scheduled happens any more.
+   * @returns the host of the new process; the old one is of no use any more
+   */
+  reboot(address: string): SimHost {
+    const old = this.host(address);
+    old.kill();
+    return this.#boot(address, old.node, old.generation + 1, old.nat);
+  }
+
+  /**
+   * Gives a machine other public ports, and another address when one is named: a NAT in front of it has forgotten, or it roams. What is on its
+   * way to the old ones is lost.
+   */
+  rebind(address: string, publicAddress?: string): void {
+    const host = this.host(address);
+    host.nat.rebind(host.ports, publicAddress);
+    if (publicAddress !== undefined) this.#hosts.set(publicAddress, host);
   }
 
   /** The link that datagrams from one address to another take. */
@@ -83,47 +118,66 @@ export class SimWorld {
   find(address: string): SimHost | undefined {
     return this.#hosts.get(address);
   }
+
+  #boot(address: string, node: number, generation: number, nat: SimNat): SimHost {
+    const host = new SimHost(this, { address, node, generation, nat, seed: this.#seed, wasm: this.#wasm, connections: this.#connections });
+    this.#hosts.set(address, host);
+    if (nat.address !== address) this.#hosts.set(nat.address, host);
+    return host;
+  }
 }
 
 interface SimHostSettings {
+  readonly address: string;
+  readonly node: number;
+  readonly generation: number;
+  readonly nat: SimNat;
   readonly seed: number;
   readonly wasm: boolean;
   readonly connections: SimConnectionOptions;
 }
 
-/** One machine of a world. */
+/** One machine of a world, and the process that runs on it. */
 export class SimHost implements Host {
   readonly address: string;
-  /** @internal */ readonly node: number;
   readonly random: RandomSource;
-  readonly memory: KernelMemory;
+  readonly memory: Arena;
   readonly datagramBackend: string = 'simulated';
+  /** When the process runs, to freeze it or to put its clock forward. */
+  readonly process: SimProcess;
+  /** @internal */ readonly node: number;
+  /** @internal How often the machine was booted before. */ readonly generation: number;
+  /** @internal */ readonly nat: SimNat;
+  /** While set, a socket takes this many datagrams of each batch and refuses the rest, as one whose network is congested or down. */
+  sendLimit: number = Number.POSITIVE_INFINITY;
   readonly #world: SimWorld;
   readonly #connections: SimConnectionOptions;
   readonly #sockets: Map<number, SimDatagramSocket> = new Map();
   readonly #listeners: Map<string, (connection: ByteConnection) => void> = new Map();
+  readonly #open: Set<SimConnection> = new Set();
   #nextPort = FIRST_EPHEMERAL_PORT;
 
   /** @internal Hosts are made by {@link SimWorld.host}. */
-  constructor(world: SimWorld, address: string, node: number, settings: SimHostSettings) {
+  constructor(world: SimWorld, settings: SimHostSettings) {
     const random = new Random(0);
-    random.reseed(settings.seed, node + 1);
+    random.reseed(settings.seed, settings.node + 1 + settings.generation * 0x1_0000);
     this.#world = world;
     this.#connections = settings.connections;
-    this.address = address;
-    this.node = node;
+    this.address = settings.address;
+    this.node = settings.node;
+    this.generation = settings.generation;
+    this.nat = settings.nat;
+    this.process = new SimProcess(world.clock);
     this.random = random.source;
     this.memory = new Arena({ byteLength: ARENA_BYTES, wasm: settings.wasm });
   }
 
   now(): number {
-    return this.#world.clock.now;
+    return this.process.now;
   }
 
   setTimer(delay: number, callback: () => void): HostTimer {
-    const { clock } = this.#world;
-    const timer = clock.after(delay, callback);
-    return { cancel: () => clock.cancel(timer) };
+    return this.process.after(delay, callback);
   }
 
   createCrypt(method: CryptMethod, key: Uint8Array): PacketCrypt {
@@ -152,7 +206,10 @@ export class SimHost implements Host {
       callback(new Error(`bind EADDRINUSE ${formatAddress(this.address, port)}`), undefined);
       return;
     }
-    const socket = new SimDatagramSocket(this, port, options.remote, events, () => this.#sockets.delete(port));
+    const socket = new SimDatagramSocket(this, port, options.remote, events, () => {
+      this.#sockets.delete(port);
+      this.nat.forget(port);
+    });
     this.#sockets.set(port, socket);
     callback(undefined, socket);
   }
@@ -163,18 +220,19 @@ export class SimHost implements Host {
     const text = describe(address);
     // A machine that is not there does not answer.
     if (host === undefined) return { cancel: () => {} };
-    const timer = clock.after(this.#connections.delay, () => {
+    return this.process.after(this.#connections.delay, () => {
       const accept = host.#listeners.get(listenerKey(address));
       if (accept === undefined) {
         callback(new Error(`connect ECONNREFUSED ${text}`), undefined);
         return;
       }
-      const own = formatAddress(this.address, this.#freePort());
-      const [near, far] = createSimPair(clock, this.#connections, [text, own]);
-      accept(far);
+      const [near, far] = createSimPair(clock, this.#connections, [
+        { process: this.process, label: text, open: this.#open },
+        { process: host.process, label: formatAddress(this.address, this.#freePort()), open: host.#open },
+      ]);
+      host.process.after(0, () => accept(far));
       callback(undefined, near);
     });
-    return { cancel: () => clock.cancel(timer) };
   }
 
   listen(
@@ -198,101 +256,46 @@ export class SimHost implements Host {
     return this.#sockets.size + this.#listeners.size;
   }
 
+  /** Byte connections that are not closed at this end. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /** @internal Local ports of the open datagram sockets. */
+  get ports(): IterableIterator<number> {
+    return this.#sockets.keys();
+  }
+
+  /** @internal The end of the process, without a word from it. */
+  kill(): void {
+    this.process.kill();
+    for (const connection of [...this.#open]) connection.destroy(false);
+    for (const socket of [...this.#sockets.values()]) socket.close();
+    this.#listeners.clear();
+  }
+
   /** @internal */
-  send(from: number, to: SocketAddress, bytes: Uint8Array): void {
-    const { clock, network } = this.#world;
+  send(port: number, to: SocketAddress, bytes: Uint8Array): void {
+    const { clock, network, tap } = this.#world;
+    const from = this.nat.outside(port);
     const receiver = this.#world.find(to.address);
     if (receiver === undefined) return;
-    network.link(this.node, receiver.node).transmit(clock.now, bytes, (at, copy) => {
-      clock.schedule(at, () => receiver.#sockets.get(to.port)?.arrive(socketAddress(this.address, from), copy));
+    const fate = network.link(this.node, receiver.node).transmit(clock.now, bytes, (at, copy) => {
+      clock.schedule(at, () => {
+        // Looked up on arrival: the machine may have been booted meanwhile.
+        const there = this.#world.find(to.address);
+        const socket = there?.nat.address === to.address ? there.#sockets.get(there.nat.inside(to.port)) : undefined;
+        tap?.arrived(from, to, copy, socket !== undefined);
+        socket?.arrive(from, copy);
+      });
     });
+    tap?.sent(from, to, bytes, fate);
   }
 
   #freePort(): number {
     this.#nextPort += 1;
     return this.#nextPort - 1;
   }
-}
-
-/** A datagram socket of a {@link SimHost}: takes together what arrives at one instant. */
-class SimDatagramSocket implements DatagramSocket {
-  readonly backend = 'simulated';
-  readonly bufferSizes = { receive: undefined, send: undefined };
-  readonly local: SocketAddress;
-  readonly #host: SimHost;
-  readonly #remote: SocketAddress | undefined;
-  readonly #events: DatagramEvents;
-  readonly #onClosed: () => void;
-  readonly #batch: PacketBatch;
-  readonly #paths: Map<string, number> = new Map();
-  readonly #remotes: Map<number, SocketAddress> = new Map();
-  #nextPath = 0;
-  #closed = false;
-
-  constructor(host: SimHost, port: number, remote: SocketAddress | undefined, events: DatagramEvents, onClosed: () => void) {
-    this.local = socketAddress(host.address, port);
-    this.#host = host;
-    this.#remote = remote;
-    this.#events = events;
-    this.#onClosed = onClosed;
-    this.#batch = new PacketBatch(host.memory);
-  }
-
-  send(batch: PacketBatch): number {
-    for (let index = 0; index < batch.count; index++) {
-      const remote = this.remote(batch.path[index] as number);
-      if (remote !== undefined) this.#host.send(this.local.port, remote, batch.packet(index));
-    }
-    return batch.count;
-  }
-
-  remote(path: number): SocketAddress | undefined {
-    return this.#remote ?? this.#remotes.get(path);
-  }
-
-  forget(path: number): void {
-    const remote = this.#remotes.get(path);
-    if (remote === undefined) return;
-    this.#remotes.delete(path);
-    this.#paths.delete(formatAddress(remote.address, remote.port));
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#batch.release();
-    this.#onClosed();
-  }
-
-  arrive(from: SocketAddress, bytes: Uint8Array): void {
-    const connected = this.#remote;
-    if (connected !== undefined && (connected.address !== from.address || connected.port !== from.port)) return;
-    if (this.#batch.count === 0) this.#host.setTimer(0, () => this.#deliver());
-    this.#batch.addReceived(bytes, connected === undefined ? this.#path(from) : 0);
-    if (this.#batch.full) this.#deliver();
-  }
-
-  #deliver(): void {
-    if (this.#closed || this.#batch.count === 0) return;
-    this.#events.onBatch(this.#batch);
-    this.#batch.clear();
-  }
-
-  #path(from: SocketAddress): number {
-    const key = formatAddress(from.address, from.port);
-    let path = this.#paths.get(key);
-    if (path === undefined) {
-      path = this.#nextPath;
-      this.#nextPath += 1;
-      this.#paths.set(key, path);
-      this.#remotes.set(path, from);
-    }
-    return path;
-  }
-}
-
-function socketAddress(address: string, port: number): SocketAddress {
-  return { address, port, family: address.includes(':') ? 6 : 4 };
 }
 
 function listenerKey(address: StreamAddress): string {

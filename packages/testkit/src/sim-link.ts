@@ -11,6 +11,9 @@ import { Random } from './random.ts';
 /** Takes a datagram that arrives at `at` (ms). The bytes are the receiver's to keep. */
 export type Deliver = (at: number, bytes: Uint8Array) => void;
 
+/** What a link did with a datagram. */
+export type Fate = 'delivered' | 'lost' | 'lostInBurst' | 'overflowed' | 'blackedOut' | 'tooLong';
+
 /** What happened to the datagrams of a link; each one that is sent is counted in exactly one of the losses, or delivered. */
 export interface LinkStats {
   /** Datagrams given to the link. */
@@ -169,8 +172,9 @@ export class SimLink {
    * Sends one datagram. `deliver` is called at once, zero to two times, with the time of arrival and a copy.
    * @param now - in ms; must not go back
    * @param bytes - copied: the caller may reuse its memory
+   * @returns what becomes of it
    */
-  transmit(now: number, bytes: Uint8Array, deliver: Deliver): void {
+  transmit(now: number, bytes: Uint8Array, deliver: Deliver): Fate {
     const stats = this.#stats;
     const random = this.#random;
     random.reseed(this.#seed, stats.sent);
@@ -182,19 +186,26 @@ export class SimLink {
     const lostInBurst = random.chance(this.#burstLoss) && this.#inBurst;
     const twice = random.chance(this.#duplicate);
 
-    if (this.#isBlackedOut(now)) stats.blackedOut += 1;
-    else if (bytes.length > this.#maxLength) stats.tooLong += 1;
-    else if (!this.#enqueue(now, bytes.length)) stats.overflowed += 1;
-    else if (lost) stats.lost += 1;
-    else if (lostInBurst) stats.lostInBurst += 1;
-    else {
-      const departure = Math.max(now, this.#busyUntil);
-      this.#arrive(departure, bytes, deliver);
-      if (twice) {
-        stats.duplicated += 1;
-        this.#arrive(departure, bytes, deliver);
-      }
+    const fate = this.#fate(now, bytes.length, lost, lostInBurst);
+    if (fate !== 'delivered') {
+      stats[fate] += 1;
+      return fate;
     }
+    const departure = Math.max(now, this.#busyUntil);
+    this.#arrive(departure, bytes, deliver);
+    if (twice) {
+      stats.duplicated += 1;
+      this.#arrive(departure, bytes, deliver);
+    }
+    return fate;
+  }
+
+  #fate(now: number, length: number, lost: boolean, lostInBurst: boolean): Fate {
+    if (this.#isBlackedOut(now)) return 'blackedOut';
+    if (length > this.#maxLength) return 'tooLong';
+    if (!this.#enqueue(now, length)) return 'overflowed';
+    if (lost) return 'lost';
+    return lostInBurst ? 'lostInBurst' : 'delivered';
   }
 
   #isBlackedOut(now: number): boolean {
