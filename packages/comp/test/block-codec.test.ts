@@ -14,7 +14,7 @@ import {
 } from '@kcptun/comp';
 import { loadSnappyCodec, loadSnappyCodecSync, selectCodec } from '@kcptun/comp/node';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { wordy, xorshift } from './streams.ts';
 
 const native = loadSnappyCodecSync();
@@ -47,10 +47,20 @@ function uncompress(codec: BlockCodec, block: Uint8Array, room: number): Uint8Ar
 
 test('the kernel runs here, so that the suite compares two codecs', () => {
   expect(wasm.name).toBe('wasm');
-  expect(selectCodec().name).toBe('wasm');
   expect(createBlockCodec({ wasm: false }).name).toBe('typescript');
   expect(createBlockCodec({ memory: new Arena({ wasm: false, byteLength: CODEC_MEMORY }) }).name).toBe('typescript');
   expect(sharedBlockCodec()).toBe(sharedBlockCodec());
+});
+
+describe('selectCodec', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  test('takes the kernel, unless KCPTUN_NO_WASM=1', () => {
+    vi.stubEnv('KCPTUN_NO_WASM', undefined);
+    expect(selectCodec().name).toBe('wasm');
+    vi.stubEnv('KCPTUN_NO_WASM', '1');
+    expect(selectCodec().name).toBe('typescript');
+  });
 });
 
 test('a memory that is too small is refused', () => {

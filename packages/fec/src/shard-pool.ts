@@ -187,3 +187,8 @@ export function poolFor(options: { readonly pool?: ShardPool; readonly memory?: 
   }
   return pool;
 }
+
+/** What codes shards in a memory (default: the one shared by all who name none): `wasm`, or `typescript` where there are no kernels. */
+export function fecBackend(memory?: KernelMemory): 'wasm' | 'typescript' {
+  return poolFor(memory === undefined ? {} : { memory }).codec(1, 1).backend;
+}

@@ -3,7 +3,7 @@ export { type ExchangeSizes, flagsFor, type Settings, type Slot, sizesFor } from
 export { type CoveringOptions, coveringArray, type Dimensions, uncoveredPairs } from './covering-array.ts';
 export { type Ends, type LossyResult, runLossy, runManyStreams } from './dedicated.ts';
 export { Lanes } from './lanes.ts';
-export { CASE_DIMENSIONS, isAllowed, type PlannedCase, planCases, titleOf } from './plan.ts';
+export { CASE_DIMENSIONS, isAllowed, type PlannedCase, planCases, shortPlan, titleOf } from './plan.ts';
 export { findPrograms, type Kind, type Programs, type Role } from './programs.ts';
 export { runCase } from './run-case.ts';
 export { parseSnmp, readSnmp } from './snmp.ts';

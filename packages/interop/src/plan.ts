@@ -52,6 +52,32 @@ export function planCases(seed: number): PlannedCase[] {
   return coveringArray<PlannedCase>(CASE_DIMENSIONS, { seed, allows: isAllowed });
 }
 
+/**
+ * The `count` cases that meet the most values of all settings, in the order of the plan: one after the other the case that brings the most
+ * values not met so far, so that 15 cases are enough for each cipher and more make the rest even.
+ */
+export function shortPlan(cases: readonly PlannedCase[], count: number): PlannedCase[] {
+  const met = new Map<string, number>();
+  const valuesOf = (planned: PlannedCase): string[] => Object.entries(planned).map(([name, value]) => `${name}=${String(value)}`);
+  const left = new Set(cases);
+  const chosen = new Set<PlannedCase>();
+  while (chosen.size < Math.min(count, cases.length)) {
+    let best: PlannedCase | undefined;
+    let most = -1;
+    for (const planned of left) {
+      const gain = valuesOf(planned).reduce((sum, value) => sum + 1 / (1 + (met.get(value) ?? 0)) ** 4, 0);
+      if (gain <= most) continue;
+      most = gain;
+      best = planned;
+    }
+    if (best === undefined) break;
+    left.delete(best);
+    chosen.add(best);
+    for (const value of valuesOf(best)) met.set(value, (met.get(value) ?? 0) + 1);
+  }
+  return cases.filter((planned) => chosen.has(planned));
+}
+
 /** One line that says everything about a case. */
 export function titleOf(planned: PlannedCase): string {
   const [clientFec, serverFec] = planned.fec.split(' ') as [string, string];

@@ -1,7 +1,7 @@
 // The plan of the matrix is complete and minds the rules; the maker of plans does so for any dimensions.
 
 import { fc, test } from '@fast-check/vitest';
-import { CASE_DIMENSIONS, coveringArray, isAllowed, planCases, titleOf, uncoveredPairs } from '@kcptun/interop';
+import { CASE_DIMENSIONS, coveringArray, isAllowed, planCases, shortPlan, titleOf, uncoveredPairs } from '@kcptun/interop';
 import { describe, expect } from 'vitest';
 
 interface Row {
@@ -51,6 +51,15 @@ describe('planCases', () => {
     expect(cases.length).toBeGreaterThanOrEqual(75);
     expect(cases.length).toBeLessThan(85);
     expect(new Set(cases.map(titleOf)).size).toBe(cases.length);
+  });
+
+  test('can be cut to 20 cases that still have every value of every setting', () => {
+    const short = shortPlan(cases, 20);
+    expect(short).toHaveLength(20);
+    for (const [name, values] of Object.entries(CASE_DIMENSIONS)) {
+      expect(new Set<unknown>(short.map((planned) => planned[name as keyof typeof planned]))).toEqual(new Set<unknown>(values));
+    }
+    expect(shortPlan(cases, 1000)).toEqual(cases);
   });
 
   test('has each of the 13 and 15 ciphers with both roles of the old and the new version', () => {

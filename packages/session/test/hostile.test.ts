@@ -1,10 +1,10 @@
 // Hostile input: any datagram is dropped and counted; nothing throws, spins, or grows beyond the named limits. Without a cipher's checksum
 // everything goes through to KCP, FEC and demultiplexing, so `null` is the hardest case.
 
-import { Arena, PacketBatch } from '@kcptun/common';
+import { PacketBatch } from '@kcptun/common';
 import type { CryptMethod } from '@kcptun/crypt';
 import { DEFAULT_POOL_SLOTS, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, POOL_SLOT_SIZE } from '@kcptun/fec';
-import { Random } from '@kcptun/testkit';
+import { createTestMemory, Random } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
 import type { Session } from '../src/index.ts';
 import { deliver, fec, segment } from './packets.ts';
@@ -98,7 +98,7 @@ describe.each(['null', 'none', 'aes'] as const)('a storm of datagrams, method %s
 
   test.each([1, 2])('hits a server, seed %i', (seed) => {
     const random = new Random(seed);
-    const memory = new Arena({ byteLength: 8 << 20 });
+    const memory = createTestMemory(8 << 20);
     const { clock, network } = world(seed, (link) => link.setDelay(5));
     const reader = new Reader(seed);
     const accepted: Session[] = [];
@@ -146,7 +146,7 @@ describe.each(['null', 'none', 'aes'] as const)('a storm of datagrams, method %s
   test.each([1, 2])('hits a client and its session, seed %i', (seed) => {
     const random = new Random(seed);
     const { clock, network } = world(seed, (link) => link.setDelay(5));
-    const memory = new Arena({ byteLength: 8 << 20 });
+    const memory = createTestMemory(8 << 20);
     const it = transfer(
       { clock, network },
       {

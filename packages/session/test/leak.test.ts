@@ -1,15 +1,14 @@
 // Sessions and endpoints come and go; what they held goes back.
 
-import { Arena } from '@kcptun/common';
 import { createPacketCrypt } from '@kcptun/crypt';
-import { Random } from '@kcptun/testkit';
+import { createTestMemory, Random } from '@kcptun/testkit';
 import { expect, test } from 'vitest';
 import { Counters, Endpoint, parseSessionParameters } from '../src/index.ts';
 import { deliver, fec, segment, text } from './packets.ts';
 import { endpointOptions, KEY, Site, Writer, world } from './world.ts';
 
 test('2000 sessions of a server leave nothing behind', () => {
-  const memory = new Arena({ byteLength: 4 << 20 });
+  const memory = createTestMemory(4 << 20);
   const { clock, network } = world(1, (link) => link.setDelay(1));
   const parameters = { dataShards: 3, parityShards: 2, nodelay: 1, interval: 10 };
   const server: Site = new Site(clock, network, 1, 'server', {
@@ -47,7 +46,7 @@ test('2000 sessions of a server leave nothing behind', () => {
 });
 
 test('2000 endpoints with a cipher and a session each leave nothing behind', () => {
-  const memory = new Arena({ byteLength: 4 << 20 });
+  const memory = createTestMemory(4 << 20);
   const counters = new Counters();
   const random = new Random(1);
   const cycle = (): void => {

@@ -1,9 +1,8 @@
 // Whole sessions over a simulated network: whatever the network does, every byte arrives, in order, in bounded time, and a run can
 // be repeated byte for byte.
 
-import { Arena } from '@kcptun/common';
 import type { CryptMethod } from '@kcptun/crypt';
-import { Random, type SimLink } from '@kcptun/testkit';
+import { createTestMemory, Random, type SimLink } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
 import type { SessionParameters } from '../src/index.ts';
 import { transfer, world } from './world.ts';
@@ -146,7 +145,7 @@ test('a session without FEC learns the shard counts of its peer', () => {
 
 test.each([...CRYPTS, 'salsa20', 'null'] as const)('a memory that is full costs speed and recovery, not bytes (%s)', (crypt) => {
   const seed = 9;
-  const memory = new Arena({ byteLength: 65_536 });
+  const memory = createTestMemory(65_536);
   const side = { crypt, memory, parameters: { nodelay: 1, interval: 10, dataShards: 5, parityShards: 3 } };
   const path = world(seed, (link) => link.setDelay(10).setLoss(0.05));
   transfer(path, { seed, upload: 100_000, download: 100_000, client: side, server: side }).run(LIMIT);

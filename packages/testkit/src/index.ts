@@ -6,4 +6,5 @@ export { type DatagramTap, SimHost, SimWorld, type SimWorldOptions } from './sim
 export { type Deliver, type Fate, type LinkStats, SimLink } from './sim-link.ts';
 export { type NodeOfPath, type ReceiveBatch, type ReceiveDatagram, SimNetwork, type SimNetworkOptions } from './sim-network.ts';
 export type { SimProcess, SimTimer } from './sim-process.ts';
+export { createTestMemory } from './test-memory.ts';
 export { VirtualClock, type VirtualTimer } from './virtual-clock.ts';

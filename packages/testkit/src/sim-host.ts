@@ -33,7 +33,7 @@ export interface SimWorldOptions {
   readonly configure?: (link: SimLink, from: string, to: string) => void;
   /** Byte connections; by default 0.05 ms from end to end and buffers of 256 KiB. */
   readonly connections?: Partial<SimConnectionOptions>;
-  /** Whether kernels may run as WebAssembly (default true). */
+  /** Whether kernels may run as WebAssembly; default yes unless the environment says KCPTUN_NO_WASM=1. */
   readonly wasm?: boolean;
   /** Sees every datagram of the world, addresses as the network shows them. */
   readonly tap?: DatagramTap;
@@ -67,7 +67,7 @@ export class SimWorld {
     const { configure } = options;
     this.tap = options.tap;
     this.#seed = options.seed;
-    this.#wasm = options.wasm ?? true;
+    this.#wasm = options.wasm ?? process.env['KCPTUN_NO_WASM'] !== '1';
     this.#connections = { delay: 0.05, capacity: 256 * 1024, ...options.connections };
     this.network = new SimNetwork({
       clock: this.clock,

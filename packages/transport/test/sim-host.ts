@@ -1,9 +1,8 @@
 // A Host on a virtual clock whose datagrams travel over a simulated network. Every socket is a node; node n has the address 10.0.0.n. The name
 // `server` is that of node 1; others are not found.
 
-import { Arena } from '@kcptun/common';
 import { createPacketCrypt } from '@kcptun/crypt';
-import { Random, SimNetwork, type SimNetworkOptions, VirtualClock } from '@kcptun/testkit';
+import { createTestMemory, Random, SimNetwork, type SimNetworkOptions, VirtualClock } from '@kcptun/testkit';
 import type { DatagramSocket, Host, SocketAddress } from '../src/index.ts';
 
 /** What a test holds on to. */
@@ -22,7 +21,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
   const clock = new VirtualClock(1000);
   const network = new SimNetwork({ clock, seed, ...(configure === undefined ? {} : { configure }) });
   const random = new Random(seed);
-  const memory = new Arena();
+  const memory = createTestMemory();
   const sockets: Set<DatagramSocket> = new Set();
   let nodes = 0;
   const world: SimWorld = { clock, network, host: undefined as unknown as Host, sockets, timers: 0 };

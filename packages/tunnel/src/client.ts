@@ -74,7 +74,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       pipes: this.#pipes,
       events: this as TunnelClient,
     };
-    options.logger.info(describeBackends(this.#host, crypt, shared.codec));
+    options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));
     for (let slot = 0; slot < (this.#options.connections ?? 1); slot++) this.#slots.push(new Dialer(shared));
     await new Promise<void>((resolve, reject) => {
       this.#host.listen(

@@ -3,7 +3,7 @@
 import type { BlockCodec } from '@kcptun/comp';
 import { selectCodec } from '@kcptun/comp/node';
 import { deriveKey, type PacketCrypt } from '@kcptun/crypt';
-import { kcpMtu } from '@kcptun/session';
+import { fecBackend, fecEnabled, kcpMtu } from '@kcptun/session';
 import type { Host } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
@@ -24,10 +24,11 @@ export function openCrypt(host: Host, options: ResolvedTunnelOptions): PacketCry
 }
 
 /** One log line: which implementations do the work, and why a faster one does not. */
-export function describeBackends(host: Host, crypt: PacketCrypt, codec: BlockCodec | undefined): string {
+export function describeBackends(host: Host, crypt: PacketCrypt, codec: BlockCodec | undefined, options: ResolvedTunnelOptions): string {
   const notes = crypt.selectionNotes.length === 0 ? '' : ` (${crypt.selectionNotes.join('; ')})`;
+  const fec = fecEnabled(options.session) ? `, FEC ${fecBackend(host.memory)}` : '';
   const compression = codec === undefined ? '' : `, compression ${codec.name}`;
-  return `backends: datagrams ${host.datagramBackend}, ${crypt.method} ${crypt.backend}${notes}${compression}`;
+  return `backends: datagrams ${host.datagramBackend}, ${crypt.method} ${crypt.backend}${notes}${fec}${compression}`;
 }
 
 /** The codec for a compressed tunnel, or `undefined` for an uncompressed one. */

@@ -63,7 +63,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#state = 'running';
     this.#crypt = openCrypt(this.#host, this.#resolved);
     this.#codec = openCodec(this.#resolved.compression);
-    this.#resolved.logger.info(describeBackends(this.#host, this.#crypt, this.#codec));
+    this.#resolved.logger.info(describeBackends(this.#host, this.#crypt, this.#codec, this.#resolved));
     const { minPort, maxPort } = this.#options.listen;
     try {
       const host = await this.#resolveListen();

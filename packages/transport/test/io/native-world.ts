@@ -1,7 +1,7 @@
 // Sockets of a chosen backend for tests: what arrives is kept, and waited for without clocks.
 
-import { Arena, PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
-import { fillPattern } from '@kcptun/testkit';
+import { type Arena, PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
+import { createTestMemory, fillPattern } from '@kcptun/testkit';
 import type { DatagramOptions, DatagramSocket } from '../../src/host.ts';
 import { ReceiveQueue } from '../../src/node/receive-queue.ts';
 import { type DatagramBackend, selectDatagram } from '../../src/node/select-datagram.ts';
@@ -109,7 +109,7 @@ export class World {
   readonly backend: DatagramBackend;
   readonly stations: Station[] = [];
 
-  constructor(native: boolean, memory: Arena = new Arena({ byteLength: 8 * 1024 * 1024 })) {
+  constructor(native: boolean, memory: Arena = createTestMemory(8 * 1024 * 1024)) {
     this.memory = memory;
     this.backend = selectDatagram(memory, this.queue, native);
   }

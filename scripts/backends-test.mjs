@@ -1,0 +1,60 @@
+// The tests once more with each switch of the backends: without native code, without kernels, without both.
+// As a program (`npm run test:backends`): everything, three times. Inside `npm test` the short form: per switch what lies behind a backend,
+// and 20 cases of interop; what no switch reaches (pure logic above and beside, programs' flags, documents) ran once already.
+import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+import { bootstrap } from './bootstrap.mjs';
+import { vitest } from './lib/vitest.mjs';
+
+const NO_NATIVE = { KCPTUN_NO_NATIVE: '1' };
+const NO_WASM = { KCPTUN_NO_WASM: '1' };
+
+/** Packages whose code a switch changes, or which stand on such code. */
+const SHORT = {
+  unit: ['common', 'comp', 'crypt', 'fec', 'reedsolomon-wasm', 'session', 'smux', 'transport', 'tunnel'],
+  io: ['smux', 'transport', 'tunnel'],
+};
+const SHORT_INTEROP = { KCPTUN_INTEROP_CASES: '20' };
+
+/**
+ * @returns {Promise<import('./lib/totals-reporter.mjs').Totals>} of both switches together
+ */
+export async function backendsTest() {
+  /** @type {import('./lib/totals-reporter.mjs').Totals} */
+  const totals = { passed: 0, failed: 0, skipped: [] };
+  for (const env of [NO_NATIVE, NO_WASM]) {
+    await part(totals, env, ['--project', 'unit', ...SHORT.unit.map((name) => `packages/${name}/`)]);
+    await part(totals, env, ['--project', 'io', ...SHORT.io.map((name) => `packages/${name}/`), 'packages/cli/test/io/backends.test.ts']);
+    await part(totals, { ...env, ...SHORT_INTEROP }, ['--project', 'interop', 'packages/interop/test/interop.test.ts']);
+  }
+  return totals;
+}
+
+/**
+ * @param {import('./lib/totals-reporter.mjs').Totals} totals what the run adds to
+ * @param {Readonly<Record<string, string>>} env
+ * @param {readonly string[]} args
+ */
+async function part(totals, env, args) {
+  const name = Object.entries(env)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+  console.log(`\n=== ${name} ${args[1] ?? 'everything'}`);
+  const started = performance.now();
+  const { passed, failed, skipped } = await vitest(args, env);
+  totals.passed += passed;
+  totals.failed += failed;
+  totals.skipped.push(...skipped.map((title) => `${name}: ${title}`));
+  console.log(
+    `=== ${name} ${args[1] ?? 'everything'}: ${passed} passed, ${failed} failed, ${((performance.now() - started) / 1000).toFixed(0)} s`,
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await bootstrap();
+  /** @type {import('./lib/totals-reporter.mjs').Totals} */
+  const totals = { passed: 0, failed: 0, skipped: [] };
+  for (const env of [NO_NATIVE, NO_WASM, { ...NO_NATIVE, ...NO_WASM }]) await part(totals, env, process.argv.slice(2));
+  console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
+  process.exit(totals.failed === 0 && totals.passed > 0 ? 0 : 1);
+}
