@@ -3,12 +3,13 @@
 // The result is handed to yargs in one spelling, `--name=value`, in which it can not misread anything.
 
 import type { OptionSpec, Side } from './option-spec.ts';
-import { findOption, optionsOf } from './options.ts';
+import { findOption } from './options.ts';
+import { explainRetired, findSimilar } from './suggestions.ts';
 
 /** A flag that was given. */
 export interface GivenFlag {
   readonly option: OptionSpec;
-  /** Its value as text; `true` for a boolean without one. */
+  /** Its value as text; what it stands for when it was given without one. */
   readonly text: string;
 }
 
@@ -54,12 +55,13 @@ export function scanArguments(side: Side, argv: readonly string[]): ScannedArgum
     }
     const option = findOption(side, name);
     if (option === undefined) {
-      problems.push(`${word}: there is no such flag; ${suggest(side, name)}`);
+      const retired = explainRetired(name);
+      problems.push(retired === undefined ? `${word}: there is no such flag; ${suggest(side, name)}` : `--${name} ${retired}`);
       // The word behind it would be its value: one mistake, one line.
       if (text === undefined && at + 1 < argv.length && !argv[at + 1]?.startsWith('-')) at += 1;
       continue;
     }
-    if (text === undefined && option.type === 'boolean') text = 'true';
+    text ??= option.type === 'boolean' ? 'true' : option.bare;
     if (text === undefined) {
       at += 1;
       text = argv[at];
@@ -86,26 +88,16 @@ function isFlag(side: Side, word: string): boolean {
 
 function explainWord(word: string, before: string | undefined, side: Side): string {
   const previous = findOption(side, before?.replace(/^--?/, '') ?? '');
-  if (before?.startsWith('-') && previous?.type === 'boolean') {
+  if (before?.startsWith('-') && previous !== undefined && (previous.type === 'boolean' || previous.bare !== undefined)) {
     return `${word}: unexpected word; --${previous.name} takes no separate value, write --${previous.name}=${word}`;
   }
   return `${word}: unexpected word; flags begin with a dash`;
 }
 
-/** The flag that was probably meant. */
+/** The flag that was probably meant, or where the name belongs. */
 function suggest(side: Side, name: string): string {
-  const near = optionsOf(side).find(
-    (option) => option.name.toLowerCase() === name.toLowerCase() || isNear(option.name, name.toLowerCase()),
-  );
-  return near === undefined ? 'see --help' : `did you mean --${near.name}?`;
-}
-
-/** Whether two names differ by one letter: changed, added, left out, or two exchanged. */
-function isNear(a: string, b: string): boolean {
-  let start = 0;
-  while (start < a.length && a[start] === b[start]) start += 1;
-  const restA = a.slice(start);
-  const restB = b.slice(start);
-  if (restA.slice(1) === restB.slice(1) || restA.slice(1) === restB || restA === restB.slice(1)) return a.length > 2;
-  return restA.slice(2) === restB.slice(2) && restA[0] === restB[1] && restA[1] === restB[0];
+  const similar = findSimilar(side, name);
+  if (similar !== undefined) return `did you mean ${similar.name.length === 1 ? '-' : '--'}${similar.name}?`;
+  const other: Side = side === 'client' ? 'server' : 'client';
+  return findOption(other, name) === undefined ? 'see --help' : `it is one of kcptun-${other}`;
 }

@@ -8,7 +8,7 @@ import { ConfigError } from './errors.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { type OptionsOf, optionsOf } from './options.ts';
 import { readFlags } from './parser.ts';
-import { adviseOn, applyMode, checkRules, namePending, type Origin, type Values } from './rules.ts';
+import { adviseOn, applyMode, checkRules, checkSystem, namePending, type Origin, type Values } from './rules.ts';
 import { checkRange, parseValue } from './values.ts';
 
 /** What a program runs with. */
@@ -27,6 +27,7 @@ export interface Settings<S extends Side> {
 export type CommandLine<S extends Side> =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
+  | { readonly action: 'print-config'; readonly format: 'text' | 'json'; readonly settings: Settings<S> }
   | { readonly action: 'run'; readonly settings: Settings<S> };
 
 /** The environment variables of a process. */
@@ -36,6 +37,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * Reads a command line.
  * @param argv - the words behind the program's name
  * @param readFile - returns the text of the file of `-c`, or throws what node:fs throws
+ * @param system - where it is to run, as `process.platform` says it
  * @throws {ConfigError} `KCPTUN_ERR_CLI_CONFIG` with a line for each problem
  */
 export function parseCommandLine<S extends Side>(
@@ -43,6 +45,7 @@ export function parseCommandLine<S extends Side>(
   argv: readonly string[],
   env: Environment = {},
   readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+  system: string = process.platform,
 ): CommandLine<S> {
   const scanned = scanArguments(side, argv);
   if (scanned.help) return { action: 'help' };
@@ -56,11 +59,14 @@ export function parseCommandLine<S extends Side>(
   collected.takeFile(readFile);
 
   const { values, origins, warnings } = collected;
-  for (const { name, text } of checkRules(side, values)) collected.refuse(name, text);
+  const onSystem = checkSystem(side, values, system);
+  for (const { name, text } of [...checkRules(side, values), ...onSystem.problems]) collected.refuse(name, text);
   if (collected.problems.length > 0) throw new ConfigError(collected.problems);
-  warnings.push(...applyMode(values, origins), ...adviseOn(values, origins));
+  warnings.push(...applyMode(values, origins), ...onSystem.warnings, ...adviseOn(values, origins));
   const options = Object.freeze(values) as unknown as OptionsOf<S>;
-  return { action: 'run', settings: { side, options, origins, warnings, pending: namePending(side, values, origins) } };
+  const settings: Settings<S> = { side, options, origins, warnings, pending: namePending(side, values, origins) };
+  const format = settings.options['print-config'];
+  return format === 'off' ? { action: 'run', settings } : { action: 'print-config', format, settings };
 }
 
 /** Values as they come in from the sources, the weakest first. What is wrong is noted and leaves the value as it was. */
@@ -92,7 +98,7 @@ class Collected {
   }
 
   takeText(option: OptionSpec, text: string, origin: Origin, source: string): void {
-    const label = option.secret ? source : `${source} ${text}`;
+    const label = option.secret ? source : `${source} ${text === '' ? '""' : text}`;
     const parsed = parseValue(option, text);
     if (parsed.value === undefined) {
       this.problems.push(`${label}: ${parsed.problem}`);
@@ -117,10 +123,11 @@ class Collected {
     this.warnings.push(...file.warnings);
     for (const [option, value] of file.values) {
       const shown = option.secret ? '' : ` ${JSON.stringify(value)}`;
-      if (this.origins[option.name] === 'flag' && this.values[option.name] !== value) {
-        this.warnings.push(
-          `${path} wins over the command line: ${JSON.stringify(option.jsonKey)}:${shown || ' (hidden)'} instead of --${option.name}`,
-        );
+      const before = this.origins[option.name];
+      if ((before === 'flag' || before === 'environment') && this.values[option.name] !== value) {
+        const loser = before === 'flag' ? `--${option.name}` : option.env;
+        const winner = `${JSON.stringify(option.jsonKey)}:${shown || ' (hidden)'}`;
+        this.warnings.push(`${path} wins over the ${before === 'flag' ? 'command line' : before}: ${winner} instead of ${loser}`);
       }
       this.#take(option, value, 'file', `${path}: ${JSON.stringify(option.jsonKey)}${shown}`);
     }

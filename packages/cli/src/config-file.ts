@@ -1,8 +1,12 @@
-// The JSON file of `-c` (PROTOCOL tunnel §3): one object, keys in any case, null for "not given". Where the Go programs say nothing
-// (unknown keys, text behind the object) there is a warning.
+// The JSON file of `-c` (PROTOCOL tunnel §3): the first value of the file, one object, keys in any case, null for "not given", the later of two
+// equal keys wins. Where the Go programs say nothing (unknown keys, text behind the object) there is a warning; where they give up on a
+// value of the wrong type (`"mtu": "1350"`) there is a warning too if it can mean only one thing.
 
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { findOption, optionsOf } from './options.ts';
+import { explainRetired, findSimilar } from './suggestions.ts';
+import { allowedValues, exampleOf, parseValue } from './values.ts';
 
 /** What a file says. */
 export interface ConfigFile {
@@ -11,6 +15,9 @@ export interface ConfigFile {
   readonly warnings: readonly string[];
   readonly problems: readonly string[];
 }
+
+/** The key that editors look at to find the schema. */
+const SCHEMA_KEY = '$schema';
 
 /**
  * Reads the text of a configuration file.
@@ -22,81 +29,133 @@ export function parseConfigFile(side: Side, path: string, text: string): ConfigF
   const warnings: string[] = [];
   const problems: string[] = [];
 
-  const { value: root, rest, problem } = parseFirstValue(text.replace(/^\uFEFF/, ''));
+  // A byte order mark is nothing; a blank keeps the columns.
+  const source = text.replace(/^\uFEFF/, ' ');
+  const { root, rest, problem } = parseFirstValue(source);
   if (problem !== undefined) return { values, warnings, problems: [`${path}: ${problem}`] };
-  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
-    return { values, warnings, problems: [`${path}: must hold one JSON object, like {"key": "..."}`] };
-  }
+  if (root?.type !== 'object') return { values, warnings, problems: [`${path}: must hold one JSON object, like {"key": "..."}`] };
   if (rest !== '') warnings.push(`${path}: what follows the JSON object is ignored`);
 
-  for (const [key, value] of Object.entries(root)) {
+  for (const { key, value } of membersOf(root)) {
+    const label = `${path}: ${JSON.stringify(key)}`;
     const option = findByKey(side, key);
-    if (option === undefined) warnings.push(`${path}: ${JSON.stringify(key)} is ignored: ${explainKey(side, key)}`);
-    else if (value === null) continue;
-    else if (isOfType(value, option)) values.set(option, value);
-    else problems.push(`${path}: ${JSON.stringify(key)} must be ${TYPE_TEXT[option.type]}, not ${typeOf(value)}`);
+    if (option === undefined) {
+      const retired = explainRetired(key);
+      if (retired !== undefined) problems.push(`${label} ${retired}`);
+      else if (key !== SCHEMA_KEY) warnings.push(`${label} is ignored: ${explainKey(side, key)}`);
+      continue;
+    }
+    if (value.type === 'null') continue;
+    const read = readValue(option, value, source);
+    if (read.warning !== undefined) warnings.push(`${label}${read.warning}`);
+    if (read.value === undefined) {
+      problems.push(`${label}${read.problem}`);
+      continue;
+    }
+    if (values.has(option)) warnings.push(`${label} is given more than once: the last one wins`);
+    values.set(option, read.value);
   }
   return { values, warnings, problems };
 }
 
-const TYPE_TEXT = { string: 'a string', integer: 'a whole number (without quotes)', boolean: 'true or false (without quotes)' } as const;
+interface Member {
+  readonly key: string;
+  readonly value: Node;
+}
+
+function membersOf(root: Node): Member[] {
+  return (root.children ?? []).flatMap(({ children }) => {
+    const [key, value] = children ?? [];
+    return key === undefined || value === undefined ? [] : [{ key: String(key.value), value }];
+  });
+}
 
 function findByKey(side: Side, key: string): OptionSpec | undefined {
   return optionsOf(side).find((option) => option.jsonKey?.toLowerCase() === key.toLowerCase());
 }
 
 function explainKey(side: Side, key: string): string {
-  const other: Side = side === 'client' ? 'server' : 'client';
-  if (findByKey(other, key) !== undefined) return `it is a key of the ${other}`;
+  if (findByKey(side === 'client' ? 'server' : 'client', key) !== undefined) {
+    return `it is a key of the ${side === 'client' ? 'server' : 'client'}`;
+  }
   const flag = findOption(side, key);
-  return flag?.jsonKey === undefined ? 'there is no such key' : `the key is called ${JSON.stringify(flag.jsonKey)}`;
+  if (flag !== undefined) {
+    return flag.jsonKey === undefined
+      ? `${flag.name.length === 1 ? '-' : '--'}${flag.name} can not be set in a file, only on the command line`
+      : `the key is called ${JSON.stringify(flag.jsonKey)}`;
+  }
+  const similar = findSimilar(side, key)?.jsonKey;
+  return similar === undefined ? 'there is no such key' : `there is no such key; did you mean ${JSON.stringify(similar)}?`;
 }
 
-function isOfType(value: unknown, option: OptionSpec): value is OptionValue {
-  return option.type === 'integer' ? Number.isSafeInteger(value) : typeof value === option.type;
+/** A value, or a problem; texts go behind the key. */
+interface ReadValue {
+  readonly value?: OptionValue;
+  readonly warning?: string;
+  readonly problem?: string;
 }
 
-function typeOf(value: unknown): string {
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'number') return String(value);
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+function readValue(option: OptionSpec, node: Node, source: string): ReadValue {
+  const written = source.slice(node.offset, node.offset + node.length);
+  // The key of the tunnel is never shown, not even a part of it.
+  const shown = option.secret === true ? '' : ` ${written.length > 40 ? `${written.slice(0, 40)}...` : written}`;
+  if (node.type === 'array' || node.type === 'object') {
+    return { problem: ` is ${node.type === 'array' ? 'a list' : 'an object'}, but must be ${describeType(option)}` };
+  }
+  if (node.type === 'string' && option.type === 'string') return { value: node.value };
+  if (node.type === 'boolean' && option.type === 'boolean') return { value: node.value };
+  if (node.type === 'number' && option.type === 'integer') return readNumber(option, written, shown);
+  // A value of the wrong type, which ends the Go programs: it is taken for what its text means as a flag.
+  const parsed = parseValue(option, node.type === 'number' ? written : String(node.value), 'file');
+  if (parsed.value === undefined) return { problem: `${shown}: ${parsed.problem}` };
+  const warning = `${shown} should be ${describeType(option)}`;
+  return { value: parsed.value, warning: option.secret === true ? warning : `${warning}; it is read as ${JSON.stringify(parsed.value)}` };
+}
+
+function readNumber(option: OptionSpec, written: string, shown: string): ReadValue {
+  const value = Number(written);
+  if (/^-?[0-9]+$/.test(written)) return { value: value === 0 ? 0 : value };
+  const example = exampleOf(option, option.defaults.client ?? option.defaults.server ?? 0, 'file');
+  if (!Number.isSafeInteger(value)) return { problem: `${shown}: is not a whole number; use ${allowedValues(option)}, like ${example}` };
+  return { value, warning: `${shown} should be a whole number without point or exponent; it is read as ${value}` };
+}
+
+function describeType(option: OptionSpec): string {
+  if (option.type === 'string') return 'a string in quotes';
+  return option.type === 'integer' ? 'a whole number without quotes' : 'true or false without quotes';
 }
 
 interface FirstValue {
-  readonly value?: unknown;
+  readonly root?: Node;
   /** What stands behind it. */
   readonly rest: string;
   readonly problem?: string;
 }
 
+/** What is wrong at the place of an error, by the parser's name for it. The engine's own text may quote the file, and with it the key. */
+const SYNTAX_TEXT: Readonly<Record<string, string>> = {
+  InvalidCommentToken: 'JSON has no comments',
+  PropertyNameExpected: 'a comma too many, or a key without quotes',
+  CommaExpected: 'a comma is missing before it',
+  ColonExpected: 'a colon is missing before it',
+  CloseBraceExpected: 'the closing brace is missing',
+  CloseBracketExpected: 'the closing bracket is missing',
+  UnexpectedEndOfString: 'the closing quote is missing',
+};
+
 /** The first JSON value of a text: upstream looks no further, and files with a tail exist. */
 function parseFirstValue(text: string): FirstValue {
   if (text.trim() === '') return { rest: '', problem: 'the file is empty; it must hold one JSON object' };
-  const end = endOfObject(text);
-  try {
-    return { value: JSON.parse(text.slice(0, end)), rest: text.slice(end).trim() };
-  } catch (error) {
-    // The engine's text is not passed on: it may quote the file, and with it the key.
-    const position = /at position ([0-9]+)/.exec((error as Error).message)?.[1];
-    return { rest: '', problem: `is not valid JSON${position === undefined ? '' : placeOf(text, Number(position))}` };
-  }
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { disallowComments: true });
+  const end = root === undefined ? text.length : root.offset + root.length;
+  const error = errors.find(({ offset, error: code }) => offset < end || printParseErrorCode(code).startsWith('Close'));
+  if (root !== undefined && error === undefined) return { root, rest: text.slice(end).trim() };
+  return { rest: '', problem: `is not valid JSON${error === undefined ? '' : explainSyntax(text, error)}` };
 }
 
-function placeOf(text: string, position: number): string {
-  const lines = text.slice(0, position).split('\n');
-  return `: see line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
-}
-
-/** Where the bracket that opens the text is closed; the whole length when it is not. */
-function endOfObject(text: string): number {
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const letter = text[at];
-    if (letter === '"') quoted = !quoted;
-    else if (quoted && letter === '\\') at += 1;
-    else if (!quoted && (letter === '{' || letter === '[')) depth += 1;
-    else if (!quoted && (letter === '}' || letter === ']') && --depth === 0) return at + 1;
-  }
-  return text.length;
+function explainSyntax(text: string, { offset, error }: ParseError): string {
+  const lines = text.slice(0, offset).split('\n');
+  const what = SYNTAX_TEXT[printParseErrorCode(error)];
+  return `: see line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}${what === undefined ? '' : ` (${what})`}`;
 }

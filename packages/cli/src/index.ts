@@ -17,6 +17,7 @@ export {
   type SharedOptions,
 } from './options.ts';
 export { helpText } from './parser.ts';
+export { configJson, configText, type PrintedSetting } from './print-config.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
 export type { Origin } from './rules.ts';
 export { runClient, runServer } from './run.ts';

@@ -69,5 +69,8 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   quiet: 'Leaves out the log lines about single connections.',
   tcp: 'Carries each packet as a segment of a TCP connection, where networks treat UDP badly. Needs root, on both ends.',
   c: 'A JSON file. What stands in it wins over the command line.',
+  'print-config':
+    'Shows every setting with its value and where it came from (default, flag, environment, file, or the `mode`), hides the key, and exits without starting anything. `--print-config=json` is the ' +
+    'same for programs.',
   pprof: 'Opens a port for profiling on 127.0.0.1.',
 };

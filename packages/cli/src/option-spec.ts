@@ -38,6 +38,8 @@ export interface OptionSpec {
   readonly defaults: { readonly client?: OptionValue; readonly server?: OptionValue };
   /** Least and greatest value of an integer. */
   readonly range?: readonly [number, number];
+  /** What 0 means, where it is not just the least number. */
+  readonly zero?: string;
   /** All values that a string may have. */
   readonly choices?: readonly string[];
   /** What an integer counts. */
@@ -65,6 +67,9 @@ export interface OptionSpec {
   /** The value that asks for nothing, for options with `systems` or without effect; by default that of the table. */
   readonly off?: OptionValue;
 }
+
+/** Upper end of the ranges that have no other: the largest of Go's smallest integers, so that any value works at both ends. */
+export const UNLIMITED = 0x7fffffff;
 
 /** Fields of a row that most rows leave out. */
 type Rest = Partial<Omit<OptionSpec, 'name' | 'group' | 'type' | 'defaults' | 'help' | 'jsonKey'>>;

@@ -3,12 +3,10 @@
 
 import { CRYPT_METHODS } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
-import { both, type OptionSpec, option, type Side } from './option-spec.ts';
+import { both, type OptionSpec, option, type Side, UNLIMITED } from './option-spec.ts';
 
 /** Modes whose four numbers are given one by one. */
 const MANUAL_MODES: readonly string[] = ['manual', 'default'];
-
-const INT_MAX = 0x7fffffff;
 
 /** All options, in the order of the client's help. */
 export const OPTIONS: readonly OptionSpec[] = [
@@ -38,19 +36,19 @@ export const OPTIONS: readonly OptionSpec[] = [
       aliases: ['t'],
     },
   ),
-  option('key', 'secrecy', 'string', both("it's a secrect"), 'secret shared by client and server', {
+  option('key', 'secrecy', 'string', both("it's a secrect"), 'the secret', {
     env: 'KCPTUN_KEY',
     secret: true,
     equal: true,
   }),
-  option('crypt', 'secrecy', 'string', both('aes'), `cipher, equal on both ends: ${CRYPT_METHODS.join(', ')}`, {
+  option('crypt', 'secrecy', 'string', both('aes'), 'packet cipher', {
     choices: CRYPT_METHODS,
     equal: true,
   }),
-  option('mode', 'retransmission', 'string', both('fast'), 'retransmission profile: fast3, fast2, fast, normal, manual', {
-    choices: [...Object.keys(MODES), ...MANUAL_MODES],
+  option('mode', 'retransmission', 'string', both('fast'), 'retransmission profile', {
+    choices: [...Object.keys(MODES).reverse(), ...MANUAL_MODES],
   }),
-  option('QPP', 'secrecy', 'boolean', both(false), 'quantum permutation pads, equal on both ends', { equal: true }, 'qpp'),
+  option('QPP', 'secrecy', 'boolean', both(false), 'quantum permutation pads', { equal: true }, 'qpp'),
   option(
     'QPPCount',
     'secrecy',
@@ -61,37 +59,41 @@ export const OPTIONS: readonly OptionSpec[] = [
     'qpp-count',
   ),
   option('conn', 'sessions', 'integer', { client: 1 }, 'number of KCP sessions to the server', { range: [1, 65_535] }),
-  option('autoexpire', 'sessions', 'integer', { client: 0 }, 'age at which a KCP session gets no new streams, 0: never', {
-    range: [0, INT_MAX],
+  option('autoexpire', 'sessions', 'integer', { client: 0 }, 'age at which a KCP session gets no new streams', {
+    zero: 'never',
+    range: [0, UNLIMITED],
     unit: 's',
     effective: false,
     off: 0,
   }),
   option('scavengettl', 'sessions', 'integer', { client: 600 }, 'how long an expired session may live on', {
-    range: [-1, INT_MAX],
+    range: [-1, UNLIMITED],
     unit: 's',
     effective: false,
     off: 600,
   }),
   option('mtu', 'packets', 'integer', both(1350), 'largest UDP payload', { range: [25, 1500], unit: 'bytes' }),
-  option('ratelimit', 'packets', 'integer', both(0), 'most that one KCP session sends, 0: no limit', {
-    range: [0, INT_MAX],
+  option('ratelimit', 'packets', 'integer', both(0), 'most that one KCP session sends', {
+    zero: 'no limit',
+    range: [0, UNLIMITED],
     unit: 'bytes/s',
     effective: false,
     off: 0,
   }),
   option('sndwnd', 'packets', 'integer', { client: 128, server: 1024 }, 'send window', { range: [1, 65_535], unit: 'packets' }),
   option('rcvwnd', 'packets', 'integer', { client: 512, server: 1024 }, 'receive window', { range: [1, 65_535], unit: 'packets' }),
-  option('datashard', 'fec', 'integer', both(10), 'packets of a Reed-Solomon group, 0: no error correction', {
+  option('datashard', 'fec', 'integer', both(10), 'data packets of a Reed-Solomon group', {
     aliases: ['ds'],
+    zero: 'no error correction',
     range: [0, 255],
   }),
-  option('parityshard', 'fec', 'integer', both(3), 'parity packets added to a group, 0: no error correction', {
+  option('parityshard', 'fec', 'integer', both(3), 'parity packets added to a group', {
     aliases: ['ps'],
+    zero: 'no error correction',
     range: [0, 255],
   }),
   option('dscp', 'sockets', 'integer', both(0), 'class of service in the IP header', { range: [0, 63], effective: false, off: 0 }),
-  option('nocomp', 'streams', 'boolean', both(false), 'no compression, equal on both ends', { equal: true }),
+  option('nocomp', 'streams', 'boolean', both(false), 'no compression', { equal: true }),
   option('acknodelay', 'retransmission', 'boolean', both(false), 'acknowledge each packet at once', { hidden: true }),
   option('nodelay', 'retransmission', 'integer', both(0), 'mode manual: 1 for the fast retransmission timer', {
     range: [0, 1],
@@ -102,22 +104,23 @@ export const OPTIONS: readonly OptionSpec[] = [
     unit: 'ms',
     hidden: true,
   }),
-  option('resend', 'retransmission', 'integer', both(0), 'mode manual: acknowledgements that trigger a retransmission, 0: none do', {
+  option('resend', 'retransmission', 'integer', both(0), 'mode manual: later acknowledgements that trigger a retransmission', {
+    zero: 'none do',
     range: [0, 65_535],
     hidden: true,
   }),
   option('nc', 'retransmission', 'integer', both(0), 'mode manual: 1 for no congestion window', { range: [0, 1], hidden: true }),
-  option('sockbuf', 'sockets', 'integer', both(4_194_304), 'buffer of each UDP socket', { range: [1, INT_MAX], unit: 'bytes' }),
-  option('smuxver', 'streams', 'integer', both(2), 'smux version, 1 or 2, equal on both ends', { range: [1, 2], equal: true }),
-  option('smuxbuf', 'streams', 'integer', both(4_194_304), 'receive buffer of one KCP session', { range: [1, INT_MAX], unit: 'bytes' }),
+  option('sockbuf', 'sockets', 'integer', both(4_194_304), 'buffer of each UDP socket', { range: [1, UNLIMITED], unit: 'bytes' }),
+  option('smuxver', 'streams', 'integer', both(2), 'smux version', { range: [1, 2], equal: true }),
+  option('smuxbuf', 'streams', 'integer', both(4_194_304), 'receive buffer of one KCP session', { range: [1, UNLIMITED], unit: 'bytes' }),
   option('framesize', 'streams', 'integer', both(8192), 'largest smux frame', { range: [1, 65_535], unit: 'bytes' }),
   option('streambuf', 'streams', 'integer', both(2_097_152), 'receive buffer of one stream, smux version 2', {
-    range: [1, INT_MAX],
+    range: [1, UNLIMITED],
     unit: 'bytes',
   }),
   option('keepalive', 'streams', 'integer', both(10), 'time between heartbeats', { range: [1, 30], unit: 's' }),
   option('closewait', 'streams', 'integer', { client: 0, server: 30 }, 'delay before the end of a connection is passed on', {
-    range: [0, INT_MAX],
+    range: [0, UNLIMITED],
     unit: 's',
     effective: false,
     off: 0,
@@ -127,16 +130,30 @@ export const OPTIONS: readonly OptionSpec[] = [
     off: '',
   }),
   option('snmpperiod', 'observing', 'integer', both(60), 'time between two lines of counters', {
-    range: [0, INT_MAX],
+    zero: 'none',
+    range: [0, UNLIMITED],
     unit: 's',
     effective: false,
     off: 60,
   }),
   option('log', 'observing', 'string', both(''), 'file to append the log to, empty: standard error', { effective: false, off: '' }),
   option('quiet', 'observing', 'boolean', both(false), 'no log lines about single connections'),
-  option('tcp', 'sockets', 'boolean', both(false), 'carry packets in TCP segments (Linux)', { effective: false, off: false }),
+  option('tcp', 'sockets', 'boolean', both(false), 'carry packets in TCP segments', {
+    systems: { on: ['linux'], elsewhere: 'refused' },
+    effective: false,
+    off: false,
+  }),
   option('c', 'program', 'string', both(''), 'JSON file whose keys win over the command line', {}, null),
   option('pprof', 'observing', 'boolean', both(false), 'profiling server on port 6060', { effective: false, off: false }),
+  option(
+    'print-config',
+    'program',
+    'string',
+    both('off'),
+    'show all settings and where each came from, and exit; --print-config=json for programs',
+    { choices: ['off', 'text', 'json'], bare: 'text', ours: true },
+    null,
+  ),
 ];
 
 /** The server's help differs from the client's in the place of some options (PROTOCOL tunnel §2). */
@@ -202,6 +219,7 @@ export interface SharedOptions {
   readonly tcp: boolean;
   readonly c: string;
   readonly pprof: boolean;
+  readonly 'print-config': 'off' | 'text' | 'json';
 }
 
 /** What the client is set to. */

@@ -2,10 +2,15 @@
 
 import yargs, { type Argv, type Options } from 'yargs';
 import { canonicalArguments, type GivenFlag } from './argv.ts';
-import type { OptionSpec, Side } from './option-spec.ts';
+import { type OptionSpec, type Side, UNLIMITED } from './option-spec.ts';
 import { optionsOf } from './options.ts';
+import { SYSTEM_NAMES } from './rules.ts';
+import { allowedValues, unitOf } from './values.ts';
 
 const COLUMNS = 120;
+
+const GROUP = 'Options:';
+const OWN_GROUP = 'Options that the Go programs do not have:';
 
 /** The last value of each flag that was given, as text. */
 export function readFlags(side: Side, flags: readonly GivenFlag[]): Map<OptionSpec, string> {
@@ -23,17 +28,17 @@ export function readFlags(side: Side, flags: readonly GivenFlag[]): Map<OptionSp
 export async function helpText(side: Side): Promise<string> {
   const parser = createParser(side, (option) => ({
     alias: [...option.aliases],
-    type: option.type === 'integer' ? 'number' : option.type,
-    describe: `${option.help}${option.unit === undefined ? '' : ` [${option.unit}]`}${option.effective ? '' : ' (no effect yet)'}`,
+    describe: describe(option),
     default: option.defaults[side],
     // A switch is off, an empty text is none: not worth the space.
-    ...(option.defaults[side] === '' || option.type === 'boolean' ? { default: undefined } : {}),
+    ...(option.defaults[side] === '' || option.type === 'boolean' || option.bare !== undefined ? { default: undefined } : {}),
     ...(option.env === undefined ? {} : { defaultDescription: `${JSON.stringify(option.defaults[side])}, or $${option.env}` }),
     hidden: option.hidden === true,
+    group: option.ours === true ? OWN_GROUP : GROUP,
   }));
   parser.options({
-    help: { alias: 'h', type: 'boolean', describe: 'show this help' },
-    version: { alias: 'v', type: 'boolean', describe: 'print the version' },
+    help: { alias: 'h', describe: 'show this help', group: GROUP },
+    version: { alias: 'v', describe: 'print the version', group: GROUP },
   });
   const role =
     side === 'client'
@@ -46,10 +51,24 @@ export async function helpText(side: Side): Promise<string> {
   return await parser
     .usage(`kcptun-${side}: ${role}\n\nUsage: kcptun-${side} [options]`)
     .epilogue(
-      `Example: ${example}\n\nEqual on both ends: key, crypt, nocomp, smuxver, QPP, QPPCount. Everything else may differ.\n` +
+      `Example: ${example}\n\nA -c file wins over flags, flags win over the environment. Everything that need not be equal on both ends may differ.\n` +
+        '--mode manual takes --nodelay, --interval, --resend and --nc; --acknodelay acknowledges at once.\n' +
         '-mode fast3, --mode fast3 and --mode=fast3 are the same. JSON keys are the names of the flags, but qpp and qpp-count.',
     )
     .getHelp();
+}
+
+/** What a line of the help says before the default. */
+function describe(option: OptionSpec): string {
+  const parts = [option.help];
+  const unit = unitOf(option);
+  if (option.range !== undefined && option.range[1] < UNLIMITED) parts.push(allowedValues(option));
+  else if (unit !== undefined) parts.push(`in ${unit}`);
+  if (option.equal === true) parts.push('equal on both ends');
+  if (option.systems !== undefined) parts.push(`on ${option.systems.on.map((each) => SYSTEM_NAMES[each]).join(', ')} only`);
+  const choices = option.bare === undefined && option.choices !== undefined ? `: ${option.choices.join(', ')}` : '';
+  const zero = option.zero === undefined ? '' : `; 0: ${option.zero}`;
+  return `${parts.join(', ')}${choices}${zero}${option.effective ? '' : ' (no effect yet)'}`;
 }
 
 function createParser(side: Side, describe: (option: OptionSpec) => Options): Argv {

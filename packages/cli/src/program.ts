@@ -5,6 +5,7 @@ import { type Environment, parseCommandLine, type Settings } from './command-lin
 import { ConfigError } from './errors.ts';
 import type { Side } from './option-spec.ts';
 import { helpText } from './parser.ts';
+import { configJson, configText } from './print-config.ts';
 
 /** Exit code after help and version. */
 export const EXIT_OK = 0;
@@ -31,9 +32,21 @@ export interface ProgramContext {
 export async function readSettings<S extends Side>(side: S, context: ProgramContext): Promise<Settings<S> | number> {
   try {
     const commandLine = parseCommandLine(side, context.argv, context.env);
-    if (commandLine.action === 'run') return commandLine.settings;
-    context.print(commandLine.action === 'help' ? `${await helpText(side)}\n` : `kcptun version ${programVersion()}\n`);
-    return EXIT_OK;
+    switch (commandLine.action) {
+      case 'run':
+        return commandLine.settings;
+      case 'help':
+        context.print(`${await helpText(side)}\n`);
+        return EXIT_OK;
+      case 'version':
+        context.print(`kcptun version ${programVersion()}\n`);
+        return EXIT_OK;
+      case 'print-config':
+        // What would be logged as a warning at start is part of the answer, but not of the output that programs read.
+        for (const line of commandLine.settings.warnings) context.complain(`kcptun-${side}: WARNING: ${line}\n`);
+        context.print(commandLine.format === 'json' ? configJson(commandLine.settings) : configText(commandLine.settings));
+        return EXIT_OK;
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) context.complain(`kcptun-${side}: ${problem}\n`);

@@ -4,14 +4,14 @@ import { qppKeyWarnings } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
 import { parsePortRange } from '@kcptun/transport';
 import { parseStreamAddress } from './addresses.ts';
-import type { OptionValue, Side } from './option-spec.ts';
+import type { OptionSpec, OptionValue, Side, System } from './option-spec.ts';
 import { optionsOf } from './options.ts';
 
 /** All options of a side by name. */
 export type Values = Record<string, OptionValue>;
 
-/** Where a value came from. */
-export type Origin = 'default' | 'flag' | 'environment' | 'file';
+/** Where a value came from; `mode`: it is one of the four numbers of a named mode. */
+export type Origin = 'default' | 'flag' | 'environment' | 'file' | 'mode';
 
 /** What is wrong with one option in the light of the others. */
 export interface RuleProblem {
@@ -25,6 +25,9 @@ const KCP_HEADER = 24;
 const FEC_HEADER = 8;
 const CRC_FRAMING = 20;
 const TAG_FRAMING = 28;
+
+/** How people call the systems. */
+export const SYSTEM_NAMES: Readonly<Record<System, string>> = { linux: 'Linux', darwin: 'macOS', win32: 'Windows', freebsd: 'FreeBSD' };
 
 /** The least `mtu` that leaves room for one byte of payload. */
 function leastMtu(crypt: OptionValue, datashard: OptionValue, parityshard: OptionValue): number {
@@ -57,7 +60,7 @@ export function checkRules(side: Side, values: Readonly<Values>): RuleProblem[] 
  * Makes the values those that are used: the numbers of a named mode replace single ones (PROTOCOL tunnel §4).
  * @returns warnings about flags that this makes pointless
  */
-export function applyMode(values: Values, origins: Readonly<Record<string, Origin>>): string[] {
+export function applyMode(values: Values, origins: Record<string, Origin>): string[] {
   const name = String(values['mode']);
   const mode = Object.hasOwn(MODES, name) ? MODES[name as keyof typeof MODES] : undefined;
   if (mode === undefined) return [];
@@ -65,6 +68,7 @@ export function applyMode(values: Values, origins: Readonly<Record<string, Origi
   for (const [number, value] of Object.entries(mode)) {
     if (origins[number] === 'flag') warnings.push(`--${number} has no effect with --mode ${name}; use --mode manual`);
     values[number] = value;
+    origins[number] = 'mode';
   }
   return warnings;
 }
@@ -87,6 +91,26 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
     );
   }
   return advice;
+}
+
+/**
+ * What does not work on a system: options that were set to something and need another one.
+ * @param system - as `process.platform` says it
+ */
+export function checkSystem(side: Side, values: Readonly<Values>, system: string): { problems: RuleProblem[]; warnings: string[] } {
+  const asked = optionsOf(side).filter(({ name, systems, defaults, off }) => {
+    return systems !== undefined && !systems.on.some((each) => each === system) && values[name] !== (off ?? defaults[side]);
+  });
+  const textOf = ({ systems }: OptionSpec): string => `works on ${systems?.on.map((each) => SYSTEM_NAMES[each]).join(', ')} only`;
+  const systemName = Object.hasOwn(SYSTEM_NAMES, system) ? SYSTEM_NAMES[system as System] : system;
+  return {
+    problems: asked
+      .filter(({ systems }) => systems?.elsewhere === 'refused')
+      .map((option) => ({ name: option.name, text: `${textOf(option)}, and this is ${systemName}; leave it out` })),
+    warnings: asked
+      .filter(({ systems }) => systems?.elsewhere === 'ignored')
+      .map((option) => `--${option.name} ${values[option.name]} ${textOf(option)} and has no effect on ${systemName}`),
+  };
 }
 
 /** One line for each option that was set to something and does not do it yet. */

@@ -5,43 +5,65 @@ import type { OptionSpec, OptionValue } from './option-spec.ts';
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
+const UNITS = { s: 'seconds', ms: 'milliseconds', bytes: 'bytes', 'bytes/s': 'bytes per second', packets: 'packets' } as const;
+
+/** Where a value was written, which decides what an example of it looks like. */
+export type Notation = 'flag' | 'file';
+
 /** A value, or what is wrong with its text; a warning may come with a value. */
 export type ParsedValue =
   | { readonly value: OptionValue; readonly warning?: string }
   | { readonly value?: undefined /** What is wrong and what to do, without the flag. */; readonly problem: string };
 
-/** Reads the text of a flag or an environment variable, without checking its range. */
-export function parseValue(option: OptionSpec, text: string): ParsedValue {
+/** Reads the text of a flag, an environment variable or a value of the file, without checking its range. */
+export function parseValue(option: OptionSpec, text: string, notation: Notation = 'flag'): ParsedValue {
   if (option.type === 'string') return { value: text };
   if (option.type === 'boolean') {
     if (TRUE.includes(text)) return { value: true };
     return FALSE.includes(text)
       ? { value: false }
-      : { problem: `is neither true nor false; write --${option.name} or --${option.name}=false` };
+      : { problem: `is neither true nor false; write ${exampleOf(option, true, notation)} or ${exampleOf(option, false, notation)}` };
   }
-  return parseInteger(option, text);
+  return parseInteger(option, text, notation);
 }
 
 /** What is wrong with a value by itself, or `undefined`. Rules between options are in rules.ts. */
 export function checkRange(option: OptionSpec, value: OptionValue): string | undefined {
-  if (option.choices !== undefined && !option.choices.includes(String(value)))
-    return `is not known; use one of ${option.choices.join(', ')}`;
+  if (option.choices !== undefined && !option.choices.includes(String(value))) return `is not known; use ${allowedValues(option)}`;
   if (option.range === undefined) return undefined;
   const [min, max] = option.range;
   if (typeof value === 'number' && value >= min && value <= max) return undefined;
-  return `is out of range; use ${min} to ${max}${option.unit === undefined ? '' : ` (${option.unit})`}`;
+  return `is out of range; use ${allowedValues(option)}`;
 }
 
-function parseInteger(option: OptionSpec, text: string): ParsedValue {
+/** The allowed values of an option with choices or a range, in words: `25 to 1500 bytes`, `one of a, b, c`. */
+export function allowedValues(option: OptionSpec): string {
+  if (option.choices !== undefined) return `one of ${option.choices.join(', ')}`;
+  const [min, max] = option.range ?? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+  return `${min} ${max - min === 1 ? 'or' : 'to'} ${max}${unitOf(option) === undefined ? '' : ` ${unitOf(option)}`}`;
+}
+
+/** What an option counts, in words. */
+export function unitOf(option: OptionSpec): string | undefined {
+  return option.unit === undefined ? undefined : UNITS[option.unit];
+}
+
+/** How a value is written: `--mtu 1350`, `"mtu": 1350`. */
+export function exampleOf(option: OptionSpec, value: OptionValue, notation: Notation): string {
+  if (notation === 'file') return `${JSON.stringify(option.jsonKey ?? option.name)}: ${JSON.stringify(value)}`;
+  if (option.type !== 'boolean') return `--${option.name} ${value}`;
+  return value === true ? `--${option.name}` : `--${option.name}=false`;
+}
+
+function parseInteger(option: OptionSpec, text: string, notation: Notation): ParsedValue {
   const match = /^([+-]?)(?:(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+)|([0-9]+))$/.exec(text);
-  if (match === null) return { problem: `is not a whole number; write it like --${option.name} ${defaultOf(option)}` };
+  if (match === null) {
+    const example = option.defaults.client ?? option.defaults.server ?? 0;
+    return { problem: `is not a whole number; use ${allowedValues(option)}, like ${exampleOf(option, example, notation)}` };
+  }
   const [, sign, prefixed, decimal] = match;
   const magnitude = Number(prefixed ?? decimal);
   const value = sign === '-' && magnitude !== 0 ? -magnitude : magnitude;
   if (decimal === undefined || decimal.length === 1 || !decimal.startsWith('0')) return { value };
   return { value, warning: `has a leading zero, which makes it octal for the Go programs; here it is read as ${value}` };
-}
-
-function defaultOf(option: OptionSpec): OptionValue {
-  return option.defaults.client ?? option.defaults.server ?? '';
 }

@@ -1,6 +1,6 @@
 // The command line as a whole: Go's spellings, all problems at once, precedence of file, flag, environment and default.
 
-import { type ClientOptions, ConfigError, type Environment, parseCommandLine, type Settings, type Side } from '@kcptun/cli';
+import { type ClientOptions, ConfigError, type Environment, optionsOf, parseCommandLine, type Settings, type Side } from '@kcptun/cli';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -139,10 +139,16 @@ test('defaults', () => {
     pprof: false,
   };
   const clientOnly = { localaddr: ':12948', remoteaddr: 'vps:29900', conn: 1, autoexpire: 0, scavengettl: 600 };
-  expect(run('client', []).options).toEqual({ ...shared, ...clientOnly, sndwnd: 128, rcvwnd: 512, closewait: 0 });
+  expect(optionsOfGo('client')).toEqual({ ...shared, ...clientOnly, sndwnd: 128, rcvwnd: 512, closewait: 0 });
   const serverOnly = { listen: ':29900', target: '127.0.0.1:12948' };
-  expect(run('server', []).options).toEqual({ ...shared, ...serverOnly, sndwnd: 1024, rcvwnd: 1024, closewait: 30 });
+  expect(optionsOfGo('server')).toEqual({ ...shared, ...serverOnly, sndwnd: 1024, rcvwnd: 1024, closewait: 30 });
 });
+
+/** What a program runs with when nothing is given, as far as the Go programs have it too. */
+function optionsOfGo(side: Side): Record<string, unknown> {
+  const own = optionsOf(side).filter((option) => option.ours === true);
+  return Object.fromEntries(Object.entries(run(side, []).options).filter(([name]) => own.every((option) => option.name !== name)));
+}
 
 describe('precedence', () => {
   test('file, flag, environment, default', () => {
@@ -155,6 +161,10 @@ describe('precedence', () => {
       'f.json wins over the command line: "key": (hidden) instead of --key',
       'f.json wins over the command line: "mtu": 1300 instead of --mtu',
     ]);
+    expect(run('client', ['-c', 'f.json'], env, { key: 'y' }).warnings).toEqual([
+      'f.json wins over the environment: "key": (hidden) instead of KCPTUN_KEY',
+    ]);
+    expect(run('client', ['-key', 'x', '-c', 'f.json'], env, { key: 'x' }).warnings).toEqual([]);
   });
 
   test('an empty KCPTUN_KEY is not used', () => {
@@ -167,6 +177,7 @@ describe('precedence', () => {
     const file = { nodelay: 1, interval: 20, resend: 3, nc: 0 };
     const named = run('client', ['-key=k', '-mode', 'normal', '-interval', '15', '-c', 'f'], {}, { nodelay: 1 });
     expect(named.options).toMatchObject({ nodelay: 0, interval: 40, resend: 2, nc: 1 });
+    expect(named.origins).toMatchObject({ mode: 'flag', nodelay: 'mode', interval: 'mode', resend: 'mode', nc: 'mode' });
     expect(named.warnings).toEqual(['--interval has no effect with --mode normal; use --mode manual']);
     expect(client(['-mode', 'manual', '-c', 'f'], file)).toMatchObject(file);
     expect(client(['-mode', 'default'])).toMatchObject({ nodelay: 0, interval: 50, resend: 0, nc: 0 });
@@ -195,9 +206,9 @@ describe('problems', () => {
       '--speed: there is no such flag; see --help',
       '--keepalive: the value is missing; write --keepalive VALUE',
       expect.stringMatching(/^--crypt rot13: is not known; use one of aes, aes-128, .*null$/),
-      '--mode fats: is not known; use one of normal, fast, fast2, fast3, manual, default',
+      '--mode fats: is not known; use one of fast3, fast2, fast, normal, manual, default',
       '--conn 0: is out of range; use 1 to 65535',
-      '--mtu abc: is not a whole number; write it like --mtu 1350',
+      '--mtu abc: is not a whole number; use 25 to 1500 bytes, like --mtu 1350',
       '--quiet maybe: is neither true nor false; write --quiet or --quiet=false',
     ]);
   });
@@ -209,16 +220,27 @@ describe('problems', () => {
     ['client', ['--smuxbug', '5'], '--smuxbug: there is no such flag; did you mean --smuxbuf?'],
     ['client', ['--mut', '5'], '--mut: there is no such flag; did you mean --mtu?'],
     ['client', ['--conns', '5'], '--conns: there is no such flag; did you mean --conn?'],
+    ['client', ['--config', 'f.json'], '--config: there is no such flag; did you mean -c?'],
+    ['client', ['--print_config'], '--print_config: there is no such flag; did you mean --print-config?'],
+    ['client', ['--print-config', 'json'], 'json: unexpected word; --print-config takes no separate value, write --print-config=json'],
+    ['client', ['--print-config=yaml'], '--print-config yaml: is not known; use one of off, text, json'],
+    [
+      'client',
+      ['--tuncrypt'],
+      '--tuncrypt is an option of 2016 that encrypted the stream a second time; today every packet is encrypted anyway: ' +
+        'choose the cipher with --crypt on both ends, like --crypt aes',
+    ],
+    ['server', ['--maxspeed', '5'], '--maxspeed was the misspelt name of one release; write --ratelimit'],
     ['client', ['--dcp', '5'], '--dcp: there is no such flag; did you mean --dscp?'],
-    ['server', ['--conn=5'], '--conn=5: there is no such flag; see --help'],
-    ['client', ['--sndwnd', '65536'], '--sndwnd 65536: is out of range; use 1 to 65535 (packets)'],
-    ['client', ['--keepalive', '31'], '--keepalive 31: is out of range; use 1 to 30 (s)'],
-    ['client', ['--smuxver', '3'], '--smuxver 3: is out of range; use 1 to 2'],
+    ['server', ['--conn=5'], '--conn=5: there is no such flag; it is one of kcptun-client'],
+    ['client', ['--sndwnd', '65536'], '--sndwnd 65536: is out of range; use 1 to 65535 packets'],
+    ['client', ['--keepalive', '31'], '--keepalive 31: is out of range; use 1 to 30 seconds'],
+    ['client', ['--smuxver', '3'], '--smuxver 3: is out of range; use 1 or 2'],
     ['client', ['--dscp', '64'], '--dscp 64: is out of range; use 0 to 63'],
-    ['client', ['--framesize=0'], '--framesize 0: is out of range; use 1 to 65535 (bytes)'],
-    ['client', ['--mtu', '1501'], '--mtu 1501: is out of range; use 25 to 1500 (bytes)'],
+    ['client', ['--framesize=0'], '--framesize 0: is out of range; use 1 to 65535 bytes'],
+    ['client', ['--mtu', '1501'], '--mtu 1501: is out of range; use 25 to 1500 bytes'],
     ['client', ['--mtu', '52'], '--mtu 52: leaves no room for payload behind the headers; use 53 to 1500'],
-    ['client', ['--mtu=24', '-crypt=null', '-ds=0'], '--mtu 24: is out of range; use 25 to 1500 (bytes)'],
+    ['client', ['--mtu=24', '-crypt=null', '-ds=0'], '--mtu 24: is out of range; use 25 to 1500 bytes'],
     ['client', ['--mtu=60', '-crypt=aes-128-gcm'], '--mtu 60: leaves no room for payload behind the headers; use 61 to 1500'],
     ['client', ['-ds=255', '-ps=2'], '--parityshard 2: is too much with --datashard 255; both together are at most 256'],
     ['client', ['--smuxbuf', '1000000'], '--streambuf 2097152 (the default): is more than --smuxbuf; use at most 1000000'],
@@ -234,7 +256,7 @@ describe('problems', () => {
       '--remoteaddr vps:0: is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535',
     ],
     ['client', ['-l', '12948'], '--localaddr 12948: has no colon; write :12948'],
-    ['client', ['-l', ''], '--localaddr : is empty; write host:port, :port or the path of a unix socket'],
+    ['client', ['-l', ''], '--localaddr "": is empty; write host:port, :port or the path of a unix socket'],
     ['client', ['-l', '::1:80'], '--localaddr ::1:80: is no address; write host:port with a number as port, and IPv6 as [::1]:port'],
     ['server', ['-t', 'h:65536'], '--target h:65536: has a port that is out of range; use 1 to 65535'],
     ['server', ['-t', 'h:0'], '--target h:0: has a port that is out of range; use 1 to 65535'],
@@ -255,11 +277,12 @@ describe('problems', () => {
 
   test('the key is never shown', () => {
     const lines = [
-      ...problems('client', ['-key', 'hush', '-mtu', '5'], { key: 77 }),
+      ...problems('client', ['-key', 'hush', '-mtu', '5', '-c', 'f'], { key: [77] }),
+      ...run('client', ['-key', 'hush', '-c', 'f'], {}, { key: 77 }).warnings,
       ...problems('client', ['-key', 'hush', '-mtu', '5', '-c', 'f'], { key: 'hush2', conn: -1 }),
       ...problems('client', ['-c', 'f'], '{"key": "hush", oops}'),
     ];
-    expect(lines.length).toBe(4);
+    expect(lines.length).toBe(7);
     expect(lines.join('\n')).not.toMatch(/hush|77/);
   });
 });

@@ -38,7 +38,7 @@ describe.each(SIDES)('kcptun-%s', (side) => {
 
   test('mistakes: exit code 2 and a line for each, on any number of them', async () => {
     const badJson = file('bad.json', '{ "mtu": 1350, "key": "hush" \n "mode": "fast" }');
-    const wrongType = file('type.json', '{ "mtu": "1350", "nocomp": 1 }');
+    const wrongType = file('type.json', '{ "mtu": "large", "nocomp": 2 }');
     const cases: readonly (readonly [readonly string[], readonly RegExp[]])[] = [
       [
         ['--foo', '--mtuu', '1000', '--sndwnd', 'abc', '--crypt', 'rot13', '--mode', 'warp', 'word', '--mtu'],
@@ -56,7 +56,7 @@ describe.each(SIDES)('kcptun-%s', (side) => {
       [['-c', badJson], [/bad\.json: is not valid JSON/]],
       [
         ['-c', wrongType],
-        [/"mtu" must be a whole number/, /"nocomp" must be true or false/],
+        [/"mtu" "large": is not a whole number/, /"nocomp" 2: is neither true nor false/],
       ],
     ];
     const results = await Promise.all(cases.map(([args]) => runToEnd(side, args)));
