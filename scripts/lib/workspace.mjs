@@ -42,6 +42,7 @@ export const PACKAGES = {
     dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'transport'],
   },
   examples: { layer: 8, pure: false, private: true, dependsOn: ['tunnel', 'testkit'] },
+  torture: { layer: 9, pure: false, private: true, dependsOn: ['common', 'transport', 'tunnel', 'testkit'] },
 };
 
 /** Packages whose npm name is the folder name; all others are `@kcptun/<folder>`. */

@@ -1,0 +1,48 @@
+// Whether a series of samples grows: the slope of a straight line through it, with its 95 % confidence interval.
+
+/** A straight line through samples. */
+export interface Trend {
+  /** Units per step. */
+  readonly slope: number;
+  /** Half the width of the slope's 95 % confidence interval. */
+  readonly margin: number;
+  /** Whether 0 lies within the interval: no growth or shrinking is to be seen. */
+  readonly flat: boolean;
+}
+
+/** 97.5 % points of Student's t for 1, 2, 3 ... degrees of freedom. */
+const STUDENT = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101];
+
+/**
+ * Fits a line by least squares.
+ * @param values - equally spaced samples, at least three
+ * @throws {RangeError} when there are fewer
+ */
+export function fitTrend(values: readonly number[]): Trend {
+  const count = values.length;
+  if (count < 3) throw new RangeError(`values must be at least 3, got ${count}`);
+  const middle = (count - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  let spread = 0;
+  let together = 0;
+  values.forEach((value, index) => {
+    spread += (index - middle) ** 2;
+    together += (index - middle) * (value - mean);
+  });
+  const slope = together / spread;
+  const errors = values.reduce((sum, value, index) => sum + (value - mean - slope * (index - middle)) ** 2, 0);
+  const deviation = Math.sqrt(errors / (count - 2) / spread);
+  const margin = deviation * studentPoint(count - 2);
+  return { slope, margin, flat: Math.abs(slope) <= margin };
+}
+
+/** Beyond the table an approximation that is right to three digits. */
+function studentPoint(freedom: number): number {
+  return STUDENT[freedom - 1] ?? 1.96 + 2.5 / freedom;
+}
+
+/** The greatest value of the last quarter relative to that of the first: 1.05 means 5 % more. */
+export function growthOfMaximum(values: readonly number[]): number {
+  const quarter = Math.max(1, Math.floor(values.length / 4));
+  return Math.max(...values.slice(-quarter)) / Math.max(...values.slice(0, quarter));
+}

@@ -1,0 +1,49 @@
+// What the samples of a soak say: nothing may grow once both ends have warmed up.
+
+import type { SoakRow } from './run.ts';
+import { fitTrend, growthOfMaximum } from './trend.ts';
+
+/** A verdict with its reasons. */
+export interface Verdict {
+  readonly passed: boolean;
+  readonly lines: readonly string[];
+}
+
+/** Samples that do not count: V8 compiles, pools fill. A tenth of all, at most this many. */
+const WARM_UP_SAMPLES = 5;
+/** How much the greatest resident size of the last quarter may exceed that of the first. */
+const RSS_GROWTH = 1.05;
+const KIB = 1024;
+
+/** Judges a soak. Fewer than eight samples are too few for a trend: then only failures count. */
+export function judge(rows: readonly SoakRow[]): Verdict {
+  const lines: string[] = [];
+  let passed = true;
+  const check = (holds: boolean, text: string): void => {
+    lines.push(`${holds ? 'holds' : 'FAILS'}: ${text}`);
+    passed &&= holds;
+  };
+  const counted = rows.slice(Math.min(WARM_UP_SAMPLES, Math.floor(rows.length / 10)));
+  for (const side of ['client', 'server'] as const) {
+    if (counted.length < 8) break;
+    const of = (name: 'used' | 'rss' | 'fds'): number[] => counted.map((row) => row[side][name]);
+    const { slope, margin } = fitTrend(of('used'));
+    check(
+      slope <= margin,
+      `${side}: heap + external + arena grow by ${(slope / KIB).toFixed(2)} ± ${(margin / KIB).toFixed(2)} KiB per sample (95 %)`,
+    );
+    const growth = growthOfMaximum(of('rss'));
+    check(growth <= RSS_GROWTH, `${side}: greatest resident size, last quarter to first: ${growth.toFixed(3)}`);
+    const fds = growthOfMaximum(of('fds'));
+    check(fds <= 1, `${side}: most file descriptors, last quarter to first: ${fds.toFixed(3)}`);
+  }
+  const failures = rows.at(-1)?.churn.failures ?? [];
+  check(
+    failures.length === 0,
+    `connections that did not end as they should: ${failures.length}${failures
+      .slice(0, 3)
+      .map((text) => `; ${text}`)
+      .join('')}`,
+  );
+  return { passed, lines };
+}

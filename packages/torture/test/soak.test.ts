@@ -1,0 +1,67 @@
+// The judgement of a soak: it must see a leak that is there and none that is not.
+
+import { Random } from '@kcptun/testkit';
+import { describe, expect, test } from 'vitest';
+import type { Sample } from '../src/soak/end.ts';
+import type { SoakRow } from '../src/soak/run.ts';
+import { fitTrend, growthOfMaximum } from '../src/soak/trend.ts';
+import { judge } from '../src/soak/verdict.ts';
+
+const MIB = 2 ** 20;
+
+function rows(count: number, at: (index: number) => Partial<Sample>, failures: string[] = []): SoakRow[] {
+  return Array.from({ length: count }, (_, index) => {
+    const sample = { rss: 100 * MIB, used: 30 * MIB, fds: 20, ...at(index) } as Sample;
+    return { minutes: index, client: sample, server: sample, churn: { connections: 1, bytes: 1, failures } };
+  });
+}
+
+describe('a trend', () => {
+  test('is the slope of a line', () => {
+    const trend = fitTrend([1, 3, 5, 7, 9]);
+    expect(trend.slope).toBeCloseTo(2);
+    expect(trend.flat).toBe(false);
+  });
+
+  test('lies within noise where there is nothing but noise', () => {
+    const random = new Random(7);
+    const flat = Array.from({ length: 200 }, (_, seed) => {
+      random.reseed(seed);
+      return fitTrend(Array.from({ length: 55 }, () => random.float())).flat;
+    }).filter(Boolean).length;
+    // 95 % of 200 are 190; three deviations are 9.
+    expect(flat).toBeGreaterThanOrEqual(181);
+    expect(flat).toBeLessThanOrEqual(199);
+  });
+
+  test('needs three values', () => {
+    expect(() => fitTrend([1, 2])).toThrow(RangeError);
+  });
+
+  test('compares the greatest values of the first and the last quarter', () => {
+    expect(growthOfMaximum([10, 8, 1, 1, 1, 1, 9, 12])).toBeCloseTo(1.2);
+  });
+});
+
+describe('a soak', () => {
+  const noise = new Random(3);
+
+  test('passes when memory only wavers', () => {
+    const wavering = rows(60, () => ({ used: 30 * MIB + noise.integer(-200_000, 200_000), rss: 100 * MIB + noise.integer(0, 3 * MIB) }));
+    expect(judge(wavering)).toMatchObject({ passed: true });
+  });
+
+  test.each<[string, (index: number) => Partial<Sample>]>([
+    ['memory in use', (index) => ({ used: 30 * MIB + index * 30_000 + noise.integer(-100_000, 100_000) })],
+    ['resident memory', (index) => ({ rss: 100 * MIB + index * MIB })],
+    ['file descriptors', (index) => ({ fds: 20 + Math.floor(index / 10) })],
+  ])('fails when %s grows', (_, at) => {
+    expect(judge(rows(60, at)).passed).toBe(false);
+  });
+
+  test('fails when a connection did', () => {
+    const verdict = judge(rows(3, () => ({}), ['the hashes differ']));
+    expect(verdict.passed).toBe(false);
+    expect(verdict.lines.join()).toContain('the hashes differ');
+  });
+});
