@@ -4,7 +4,9 @@ export { type GivenFlag, type ScannedArguments, scanArguments } from './argv.ts'
 export { type CommandLine, type Environment, parseCommandLine, type Settings } from './command-line.ts';
 export { type ConfigFile, parseConfigFile } from './config-file.ts';
 export { ConfigError, type ConfigErrorCode } from './errors.ts';
-export { createLog, formatTime, type LogOptions } from './log.ts';
+export { formatGoTime, type GoTime, localGoTime } from './go-time.ts';
+export { createLog, formatTime, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type LogOptions } from './log.ts';
+export { LogFile } from './log-file.ts';
 export { OPTION_DOCS } from './option-docs.ts';
 export { OPTION_GROUPS, type OptionGroup, type OptionSpec, type OptionValue, type Side, type System } from './option-spec.ts';
 export {
@@ -22,5 +24,6 @@ export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion,
 export type { Origin } from './rules.ts';
 export { runClient, runServer } from './run.ts';
 export { settingLines } from './settings-log.ts';
-export { type SignalSource, STOP_TIMEOUT, type StopHandlers, stopOnSignals } from './signals.ts';
+export { type SignalSource, type StopHandlers, type StopSignal, stopOnSignals } from './signals.ts';
 export { snmpLine } from './snmp-line.ts';
+export { appendSnmpLine } from './snmp-log.ts';

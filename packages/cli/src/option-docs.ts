@@ -63,14 +63,31 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   keepalive: 'How often a quiet session says that it is alive. It ends after 30 s without any sign of the other end.',
   closewait: 'How long the end of one direction of a connection is kept back before it is passed on.',
   snmplog:
-    'Appends a line of counters every `snmpperiod`, as CSV. The file’s name is a time layout of Go: `./snmp-20060102.log` becomes `./snmp-20261125.log`.',
+    'Appends a line of counters every `snmpperiod`, as CSV with the columns of the Go program of 2026, and a header where the file is new. The name of the file (not its folder) is a time layout of Go, ' +
+    'so that `./snmp-20060102.csv` becomes `./snmp-20261125.csv` and each day gets a file of its own. Every part of a layout counts, also those that were not meant: `client1.csv` is `client11.csv` in November. ' +
+    'What goes wrong with the file is logged, and tried again with the next line.',
   snmpperiod: 'The time between two lines of `snmplog`. 0: none are written.',
-  log: 'Appends the log to a file instead of writing it to standard error.',
-  quiet: 'Leaves out the log lines about single connections.',
+  log:
+    'Appends the log to a file instead of writing it to standard error. SIGHUP opens it anew, for rotation: move the file away, then send the signal. A full disk loses lines, which is said once on ' +
+    'standard error and in the file when it has room again; nothing else stops.',
+  quiet:
+    'Leaves out the lines about single connections: `stream opened`, `stream closed`, `pipe: …`, and that a stream can not be opened. Everything else is logged as before.',
   tcp: 'Carries each packet as a segment of a TCP connection, where networks treat UDP badly. Needs root, on both ends.',
   c: 'A JSON file. What stands in it wins over the command line.',
   'print-config':
     'Shows every setting with its value and where it came from (default, flag, environment, file, or the `mode`), hides the key, and exits without starting anything. `--print-config=json` is the ' +
     'same for programs.',
-  pprof: 'Opens a port for profiling on 127.0.0.1.',
+  pprof:
+    'Serves, over HTTP on `pprof-listen`, what is needed to find out what a running program does: `/debug/pprof/profile?seconds=10` (a CPU profile of V8), `/debug/pprof/heap` (a heap snapshot), `/stats` ' +
+    '(counters, sessions and streams as JSON). The files open in the developer tools of Chrome. A heap snapshot holds everything the program has in memory, the key as well.',
+  'pprof-listen':
+    'Where `pprof` listens: `host:port`, or the path of a unix socket. Whoever reaches it can read the key out of a heap snapshot, so keep it on this machine.',
+  'log-format':
+    '`go` is the form of the Go programs, `2006/01/02 15:04:05 text` in local time. `json` writes one object a line: `time` (RFC 3339, UTC), `level`, `msg`, and what the message is about as fields of its own, ' +
+    'such as `event`, `remote`, `sid`.',
+  'log-level':
+    'The least that is logged. `debug` adds what goes wrong with single datagrams, such as a network that is down for a moment; `warn` and `error` leave out what happens in the ordinary course.',
+  'drain-timeout':
+    'SIGTERM and SIGINT let nothing new in and wait this long for open connections to end by themselves; then, or as soon as none is left, the program ends with exit code 0. 0 cuts them at once. ' +
+    'A second signal does not wait.',
 };

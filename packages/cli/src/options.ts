@@ -3,6 +3,7 @@
 
 import { CRYPT_METHODS } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { both, type OptionSpec, option, type Side, UNLIMITED } from './option-spec.ts';
 
 /** Modes whose four numbers are given one by one. */
@@ -125,18 +126,14 @@ export const OPTIONS: readonly OptionSpec[] = [
     effective: false,
     off: 0,
   }),
-  option('snmplog', 'observing', 'string', both(''), 'file to append counters to; its name may hold a Go time format', {
-    effective: false,
-    off: '',
-  }),
+  option('snmplog', 'observing', 'string', both(''), 'file to append counters to; its name is a Go time layout: snmp-20060102.csv'),
+  // Timers of Node go up to 2^31 ms.
   option('snmpperiod', 'observing', 'integer', both(60), 'time between two lines of counters', {
     zero: 'none',
-    range: [0, UNLIMITED],
+    range: [0, 2_147_483],
     unit: 's',
-    effective: false,
-    off: 60,
   }),
-  option('log', 'observing', 'string', both(''), 'file to append the log to, empty: standard error', { effective: false, off: '' }),
+  option('log', 'observing', 'string', both(''), 'file to append the log to, opened anew on SIGHUP; empty: standard error'),
   option('quiet', 'observing', 'boolean', both(false), 'no log lines about single connections'),
   option('tcp', 'sockets', 'boolean', both(false), 'carry packets in TCP segments', {
     systems: { on: ['linux'], elsewhere: 'refused' },
@@ -144,7 +141,10 @@ export const OPTIONS: readonly OptionSpec[] = [
     off: false,
   }),
   option('c', 'program', 'string', both(''), 'JSON file whose keys win over the command line', {}, null),
-  option('pprof', 'observing', 'boolean', both(false), 'profiling server on port 6060', { effective: false, off: false }),
+  option('pprof', 'observing', 'boolean', both(false), 'HTTP server with CPU profile, heap snapshot and statistics', {
+    effective: false,
+    off: false,
+  }),
   option(
     'print-config',
     'program',
@@ -154,6 +154,24 @@ export const OPTIONS: readonly OptionSpec[] = [
     { choices: ['off', 'text', 'json'], bare: 'text', ours: true },
     null,
   ),
+  option('pprof-listen', 'observing', 'string', both('127.0.0.1:6060'), 'TCP address of the server of --pprof', {
+    effective: false,
+    ours: true,
+  }),
+  option('log-format', 'observing', 'string', both('go'), 'form of the log: go, or json with one object a line', {
+    choices: LOG_FORMATS,
+    ours: true,
+  }),
+  option('log-level', 'observing', 'string', both('info'), 'least that is logged: debug, info, warn, error', {
+    choices: LOG_LEVELS,
+    ours: true,
+  }),
+  option('drain-timeout', 'program', 'integer', both(5), 'time that open connections have to end after SIGTERM or SIGINT', {
+    zero: 'none',
+    range: [0, 86_400],
+    unit: 's',
+    ours: true,
+  }),
 ];
 
 /** The server's help differs from the client's in the place of some options (PROTOCOL tunnel §2). */
@@ -220,6 +238,10 @@ export interface SharedOptions {
   readonly c: string;
   readonly pprof: boolean;
   readonly 'print-config': 'off' | 'text' | 'json';
+  readonly 'pprof-listen': string;
+  readonly 'log-format': LogFormat;
+  readonly 'log-level': LogLevel;
+  readonly 'drain-timeout': number;
 }
 
 /** What the client is set to. */

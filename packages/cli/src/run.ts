@@ -1,22 +1,16 @@
-// From settings to a running tunnel: the whole of what the two programs do besides reading their command line. No protocol code.
+// From settings to a tunnel: what each option of the two programs means for it. No protocol code.
 
 import type { Logger } from '@kcptun/common';
 import type { CryptMethod } from '@kcptun/crypt';
 import { parsePortRange, type StreamAddress } from '@kcptun/transport';
 import { TunnelClient, type TunnelOptions, TunnelServer } from '@kcptun/tunnel';
 import { parseStreamAddress } from './addresses.ts';
-import type { Settings } from './command-line.ts';
-import { createLog } from './log.ts';
-import type { Side } from './option-spec.ts';
+import { runProgram } from './lifecycle.ts';
 import type { ClientOptions, ServerOptions, SharedOptions } from './options.ts';
-import { EXIT_FAILURE, programVersion, readSettings } from './program.ts';
-import { settingLines } from './settings-log.ts';
-import { stopOnSignals } from './signals.ts';
-import { snmpLine } from './snmp-line.ts';
 
 /** Runs kcptun-client until a signal ends it; never returns an exit code but sets it. */
 export function runClient(): Promise<void> {
-  return run('client', (settings, logger) => {
+  return runProgram('client', (settings, logger) => {
     const o = settings.options;
     return new TunnelClient({
       ...sharedOptions(o, logger),
@@ -29,7 +23,7 @@ export function runClient(): Promise<void> {
 
 /** Runs kcptun-server until a signal ends it; never returns an exit code but sets it. */
 export function runServer(): Promise<void> {
-  return run('server', (settings, logger) => {
+  return runProgram('server', (settings, logger) => {
     const o = settings.options;
     return new TunnelServer({
       ...sharedOptions(o, logger),
@@ -37,38 +31,6 @@ export function runServer(): Promise<void> {
       target: streamAddress(o.target),
     });
   });
-}
-
-async function run<S extends Side>(side: S, create: (settings: Settings<S>, logger: Logger) => TunnelClient | TunnelServer): Promise<void> {
-  const settings = await readSettings(side, {
-    argv: process.argv.slice(2),
-    env: process.env,
-    print: (text) => process.stdout.write(text),
-    complain: (text) => process.stderr.write(text),
-  });
-  if (typeof settings === 'number') {
-    process.exitCode = settings;
-    return;
-  }
-  const logger = createLog();
-  logger.info(`version: ${programVersion()}`);
-  for (const line of settings.warnings) logger.warn(line);
-  for (const line of settings.pending) logger.warn(line);
-  try {
-    const tunnel = create(settings, logger);
-    logger.info('initiating key derivation');
-    await tunnel.start();
-    logger.info('key derivation done');
-    const listening = tunnel instanceof TunnelClient ? tunnel.address : (settings.options as ServerOptions).listen;
-    for (const line of settingLines(side, settings.options, listening)) logger.info(line);
-    if (tunnel instanceof TunnelServer) for (const address of tunnel.addresses) logger.info(`Listening on: ${address}/udp`);
-    stopOnSignals({ stop: () => tunnel.stop(), exit: (code) => process.exit(code) });
-    // Windows has no SIGUSR1.
-    if (process.platform !== 'win32') process.on('SIGUSR1', () => logger.info(snmpLine(tunnel.stats().snmp)));
-  } catch (error) {
-    logger.error((error as Error).message);
-    process.exitCode = EXIT_FAILURE;
-  }
 }
 
 function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): TunnelOptions {

@@ -1,26 +1,28 @@
-// SIGTERM and SIGINT end a program: it stops within a second and leaves with 128 + signal, so that supervisors and shells see why it ended.
-// A second signal does not wait.
+// SIGTERM and SIGINT end a program in order: it lets open connections finish for a bounded time and leaves with 0, so that supervisors see a
+// stop and no failure. A second signal does not wait and leaves with 128 + its number, as shells say "ended by a signal".
+
+import { EXIT_FAILURE, EXIT_OK } from './program.ts';
+
+/** The signals that end a program. */
+export type StopSignal = 'SIGTERM' | 'SIGINT';
 
 /** The part of `process` that is used. */
 export interface SignalSource {
   /** Adds a listener. */
-  on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  on(signal: StopSignal, listener: () => void): unknown;
   /** Takes a listener off. */
-  off(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  off(signal: StopSignal, listener: () => void): unknown;
 }
 
 /** What ends a program. */
 export interface StopHandlers {
   /** Stops the work; called once. */
-  stop(): Promise<void> | void;
+  stop(signal: StopSignal): Promise<void> | void;
   /** Leaves with this code; called once. */
   exit(code: number): void;
 }
 
-/** How long a stop may take, in ms. */
-export const STOP_TIMEOUT = 1000;
-
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+const CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
  * Stops a program when a signal comes.
@@ -35,20 +37,21 @@ export function stopOnSignals(handlers: StopHandlers, source: SignalSource = pro
     left = true;
     handlers.exit(code);
   };
-  const handle = (code: number): void => {
+  const handle = (signal: StopSignal): void => {
     if (stopping) {
-      leave(code);
+      leave(CODES[signal]);
       return;
     }
     stopping = true;
-    setTimeout(leave, STOP_TIMEOUT, code).unref();
-    const done = (): void => leave(code);
     Promise.resolve()
-      .then(() => handlers.stop())
-      .then(done, done);
+      .then(() => handlers.stop(signal))
+      .then(
+        () => leave(EXIT_OK),
+        () => leave(EXIT_FAILURE),
+      );
   };
-  const onInterrupt = (): void => handle(SIGNALS.SIGINT);
-  const onTerminate = (): void => handle(SIGNALS.SIGTERM);
+  const onInterrupt = (): void => handle('SIGINT');
+  const onTerminate = (): void => handle('SIGTERM');
   source.on('SIGINT', onInterrupt);
   source.on('SIGTERM', onTerminate);
   return () => {

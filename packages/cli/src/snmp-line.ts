@@ -1,8 +1,6 @@
 // The counters as one log line, in the form in which the Go programs print their struct on SIGUSR1 (PROTOCOL tunnel §12).
 
-import type { TunnelClient } from '@kcptun/tunnel';
-
-type SnmpSnapshot = ReturnType<TunnelClient['stats']>['snmp'];
+import type { SnmpSnapshot } from '@kcptun/tunnel';
 
 /** Names of the struct's fields in its order, where they differ from the snapshot's (which are those of the CSV). */
 const FIELDS: readonly (keyof SnmpSnapshot | readonly [string, keyof SnmpSnapshot])[] = [

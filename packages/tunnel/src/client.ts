@@ -149,7 +149,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       try {
         this.#pipes.join(link, link.openStream(), connection, true);
       } catch (cause) {
-        this.#resolved.logger.error(`${connection.remoteLabel}: ${(cause as Error).message}`);
+        if (!this.#resolved.quiet) this.#resolved.logger.error(`${connection.remoteLabel}: ${(cause as Error).message}`);
         connection.destroy(true);
         // A full session goes on with the streams it has; one without ids can open no more and makes room for another.
         if (!(cause instanceof SmuxError) || cause.code !== 'KCPTUN_ERR_SMUX_TOO_MANY_STREAMS') link.close(cause as Error);

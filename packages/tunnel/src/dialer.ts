@@ -136,17 +136,23 @@ export class Dialer {
       },
     });
     this.#link = link;
-    const { local } = udp.socket;
-    options.logger.info(
-      `smux version: ${options.smux.version} on connection: ${formatAddress(local.address, local.port)} -> ${link.remoteLabel}`,
-    );
+    const local = formatAddress(udp.socket.local.address, udp.socket.local.port);
+    options.logger.info(`smux version: ${options.smux.version} on connection: ${local} -> ${link.remoteLabel}`, {
+      event: 'session.open',
+      local,
+      remote: link.remoteLabel,
+    });
     events.emit('session', link);
     this.#settle(undefined, link);
   }
 
   #lost(link: Link, udp: UdpEndpoint, error: Error | undefined): void {
     if (this.#link === link) this.#link = undefined;
-    if (error !== undefined && !this.#closed) this.#shared.options.logger.warn(`session to ${link.remoteLabel} ended: ${error.message}`);
+    const { logger } = this.#shared.options;
+    if (error !== undefined && !this.#closed) {
+      const fields = { event: 'session.close', remote: link.remoteLabel, error: error.message };
+      logger.warn(`session to ${link.remoteLabel} ended: ${error.message}`, fields);
+    }
     this.#shared.events.emit('sessionClosed', link, error);
     // The end may have come in a turn of this very socket: close it after the turn.
     this.#shared.host.setTimer(0, () => udp.close());

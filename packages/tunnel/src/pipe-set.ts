@@ -2,6 +2,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
+import type { LogFields } from '@kcptun/common';
 import { QppPads } from '@kcptun/crypt';
 import type { SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
@@ -61,13 +62,14 @@ export class PipeSet {
   join(link: Link, stream: SmuxStream, connection: ByteConnection, inbound: boolean): void {
     const kcp = `${link.remoteLabel}(${stream.sid})`;
     const label = inbound ? `in: ${connection.remoteLabel} out: ${kcp}` : `in: ${kcp} out: ${connection.remoteLabel}`;
-    this.#log(`stream opened ${label}`);
+    const facts = { sid: stream.sid, kcp: link.remoteLabel, connection: connection.remoteLabel };
+    this.#log(`stream opened ${label}`, { event: 'stream.open', ...facts });
     opened.publish({ sid: stream.sid, label });
     this.#emitter.emit('stream', stream);
     const pipe = new Pipe(link, stream, connection, this.#qpp, (ended, error) => {
       this.#pipes.delete(ended);
-      if (error !== undefined) this.#log(`pipe: ${error.message} ${label}`);
-      this.#log(`stream closed ${label}`);
+      if (error !== undefined) this.#log(`pipe: ${error.message} ${label}`, { event: 'stream.error', ...facts, error: error.message });
+      this.#log(`stream closed ${label}`, { event: 'stream.close', ...facts });
       closed.publish({ sid: stream.sid, label, error });
       this.#emitter.emit('streamClosed', stream, error);
     });
@@ -90,7 +92,7 @@ export class PipeSet {
     this.#qpp?.wipe();
   }
 
-  #log(line: string): void {
-    if (!this.#options.quiet) this.#options.logger.info(line);
+  #log(line: string, fields: LogFields): void {
+    if (!this.#options.quiet) this.#options.logger.info(line, fields);
   }
 }

@@ -183,7 +183,8 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           onClosed: (error) => {
             this.#links.delete(link);
             this.#targets.cancel(link);
-            if (error !== undefined && this.#state !== 'stopped') logger.warn(`${remote}: ${error.message}`);
+            if (error !== undefined && this.#state !== 'stopped')
+              logger.warn(`${remote}: ${error.message}`, { event: 'session.close', remote, error: error.message });
             this.emit('sessionClosed', link, error);
           },
         },
@@ -192,10 +193,9 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     );
     const remote = link.remoteLabel;
     this.#links.add(link);
-    logger.info(`remote address: ${remote}`);
-    logger.info(
-      `smux version: ${smux.version} on connection: ${formatAddress(udp.socket.local.address, udp.socket.local.port)} -> ${remote}`,
-    );
+    const local = formatAddress(udp.socket.local.address, udp.socket.local.port);
+    logger.info(`remote address: ${remote}`, { event: 'session.remote', remote });
+    logger.info(`smux version: ${smux.version} on connection: ${local} -> ${remote}`, { event: 'session.open', local, remote });
     this.emit('session', link);
   }
 

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { checkPattern, patternBytes } from '@kcptun/testkit';
 import { freePort, startTarget, transfer } from '@kcptun/testkit/node';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { file, runToEnd, type Side, start, startClient, startPair, startServer } from './programs.ts';
+import { file, messages, runToEnd, type Side, start, startClient, startPair, startServer, until } from './programs.ts';
 
 const SIDES: readonly Side[] = ['client', 'server'];
 
@@ -14,17 +14,6 @@ async function newTarget() {
   const target = await startTarget();
   onTestFinished(() => target.close());
   return target;
-}
-
-/** What the log says, without the times. */
-function messages(output: string): string[] {
-  return output
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      expect(line).toMatch(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /);
-      return line.slice(20);
-    });
 }
 
 describe.each(SIDES)('kcptun-%s', (side) => {
@@ -154,28 +143,75 @@ describe('start', () => {
 });
 
 describe('signals', () => {
-  test.each([
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const)('%s in the middle of a transfer ends both within a second with %i', async (signal, code) => {
-    const target = await newTarget();
-    const { client, server, port, udpPort } = await startPair(target.port);
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s in the middle of a transfer, without time to drain, ends both at once with 0',
+    async (signal) => {
+      const target = await newTarget();
+      const { client, server, port, udpPort } = await startPair(target.port, ['--drain-timeout', '0']);
+      const near = net.connect(port, '127.0.0.1');
+      onTestFinished(() => void near.destroy());
+      near.on('error', () => {}).resume();
+      near.write(patternBytes(5_000_000, 3));
+      await target.opened(1);
+      const started = performance.now();
+      client.signal(signal);
+      server.signal(signal);
+      expect(await Promise.all([client.exited, server.exited])).toEqual([
+        { code: 0, signal: null },
+        { code: 0, signal: null },
+      ]);
+      expect(performance.now() - started).toBeLessThan(1500);
+      expect(messages(client.output)).toContain(`${signal}: open streams: 1, stopping`);
+      expect(messages(client.output).at(-1)).toBe('WARNING: stopped before all streams had ended');
+      // Nothing is left: both ports can be had again at once.
+      await startServer(udpPort, target.port);
+      await runUntilListening(port);
+    },
+  );
+
+  test('SIGTERM lets a connection finish, takes no other, and the end is 0', async () => {
+    const target = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    await once(target, 'listening');
+    onTestFinished(() => void target.close());
+    const { client, server, port } = await startPair((target.address() as net.AddressInfo).port, ['--drain-timeout', '20']);
     const near = net.connect(port, '127.0.0.1');
     onTestFinished(() => void near.destroy());
-    near.on('error', () => {}).resume();
-    near.write(patternBytes(5_000_000, 3));
-    await target.opened(1);
-    const started = performance.now();
-    client.signal(signal);
-    server.signal(signal);
+    near.write('first');
+    expect(String((await once(near, 'data'))[0])).toBe('first');
+    for (const program of [client, server]) {
+      program.signal('SIGTERM');
+      await program.waitFor(/SIGTERM: open streams: 1, they have up to 20 s to end; a second signal does not wait/);
+    }
+    await expect(once(net.connect(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    near.end(patternBytes(300_000, 3));
+    let received = 0;
+    for await (const bytes of near) {
+      expect(checkPattern(bytes as Buffer, 3, received)).toBe(-1);
+      received += (bytes as Buffer).length;
+    }
+    expect(received).toBe(300_000);
     expect(await Promise.all([client.exited, server.exited])).toEqual([
-      { code, signal: null },
-      { code, signal: null },
+      { code: 0, signal: null },
+      { code: 0, signal: null },
     ]);
-    expect(performance.now() - started).toBeLessThan(1500);
-    // Nothing is left: both ports can be had again at once.
-    await startServer(udpPort, target.port);
-    await runUntilListening(port);
+    expect(messages(client.output).at(-1)).toBe('stopped');
+    expect(messages(server.output).at(-1)).toBe('stopped');
+  });
+
+  test('what does not finish in time is cut; a second signal does not wait for that', async () => {
+    const target = await newTarget();
+    const { client, server, port } = await startPair(target.port, ['--drain-timeout', '1'], ['--drain-timeout', '3600']);
+    const near = net.connect(port, '127.0.0.1').on('error', () => {});
+    onTestFinished(() => void near.destroy());
+    await target.opened(1);
+    client.signal('SIGINT');
+    server.signal('SIGTERM');
+    await client.waitFor(/SIGINT: open streams: 1, they have up to 3600 s to end/);
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+    expect(messages(server.output).at(-1)).toBe('WARNING: stopped before all streams had ended');
+    expect(client.running).toBe(true);
+    client.signal('SIGTERM');
+    expect(await client.exited).toEqual({ code: 143, signal: null });
   });
 });
 
@@ -207,18 +243,14 @@ describe('kill -9', () => {
     return { port: (server.address() as net.AddressInfo).port, sockets };
   }
 
-  async function until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-
   test('of the client: the target has a prefix, and another client is served', async () => {
     const { port: targetPort, sockets } = await listenOnce();
     const pair = await startPair(targetPort);
     const near = net.connect(pair.port, '127.0.0.1').on('error', () => {});
     near.write(patternBytes(30_000_000, 3));
-    await until(() => sockets.length === 1);
+    await until(() => sockets.length === 1, 'the connection to the target');
     const state = receive(sockets[0] as net.Socket);
-    await until(() => state.length > 1_000_000);
+    await until(() => state.length > 1_000_000, 'the first megabyte');
     pair.client.signal('SIGKILL');
     await pair.client.exited;
     await new Promise<void>((resolve) => (near.destroyed ? resolve() : near.once('close', () => resolve())));
@@ -228,7 +260,7 @@ describe('kill -9', () => {
     const { port } = await startClient(pair.udpPort);
     const again = net.connect(port, '127.0.0.1').on('error', () => {});
     again.end(patternBytes(100_000, 3));
-    await until(() => sockets.length === 2);
+    await until(() => sockets.length === 2, 'the next connection to the target');
     const second = receive(sockets[1] as net.Socket);
     await pair.server.during(once(sockets[1] as net.Socket, 'end'));
     expect(second).toEqual({ length: 100_000, wrong: -1 });
@@ -241,9 +273,9 @@ describe('kill -9', () => {
     const near = net.connect(pair.port, '127.0.0.1');
     const state = receive(near);
     near.write('x');
-    await until(() => sockets.length === 1);
+    await until(() => sockets.length === 1, 'the connection to the target');
     (sockets[0] as net.Socket).write(patternBytes(30_000_000, 3));
-    await until(() => state.length > 1_000_000);
+    await until(() => state.length > 1_000_000, 'the first megabyte');
     pair.server.signal('SIGKILL');
     await pair.server.exited;
     await startServer(pair.udpPort, targetPort);
@@ -251,7 +283,7 @@ describe('kill -9', () => {
     const again = net.connect(pair.port, '127.0.0.1');
     const second = receive(again);
     again.write('x');
-    await pair.client.during(until(() => sockets.length === 2));
+    await pair.client.during(until(() => sockets.length === 2, 'the next connection to the target'));
     (sockets[1] as net.Socket).end(patternBytes(100_000, 3));
     await pair.client.during(once(again, 'end'));
     expect(second).toEqual({ length: 100_000, wrong: -1 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, Program, type ProgramOptions } from '@kcptun/testkit/node';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 
 export type Side = 'client' | 'server';
 
@@ -33,11 +33,36 @@ export async function runToEnd(side: Side, args: readonly string[], options: Pro
   return { code, output: program.output };
 }
 
-/** A file of this test. */
-export function file(name: string, text: string): string {
+/** A folder of this test, empty. */
+export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kcptun-cli-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, name);
+  return folder;
+}
+
+/** Waits until a condition holds, 10 s at most. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`waited 10 s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** What the log says, without the times of Go's format. */
+export function messages(output: string): string[] {
+  return output
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      expect(line).toMatch(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /);
+      return line.slice(20);
+    });
+}
+
+/** A file of this test. */
+export function file(name: string, text: string): string {
+  const path = join(newFolder(), name);
   writeFileSync(path, text);
   return path;
 }

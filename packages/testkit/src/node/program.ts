@@ -143,6 +143,12 @@ export class Program {
     return this.running && this.#child.kill(signal);
   }
 
+  /** Closes the reading ends of both streams, as a pager does that is left: what it writes from now on fails. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   /** Ends it: SIGTERM, and SIGKILL when it still runs after `graceMs` (default 2 s). May be called again. */
   async stop(graceMs: number = DEFAULT_GRACE_MS): Promise<ExitStatus> {
     this.signal('SIGTERM');

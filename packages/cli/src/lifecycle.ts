@@ -1,0 +1,141 @@
+// The life of a program as its surroundings see it: log, signals, files, exit codes. What it does meanwhile is the tunnel's.
+
+import { closeSync, openSync } from 'node:fs';
+import type { Logger } from '@kcptun/common';
+import { TunnelClient, type TunnelServer } from '@kcptun/tunnel';
+import type { Settings } from './command-line.ts';
+import { createLog } from './log.ts';
+import { LogFile } from './log-file.ts';
+import type { OptionValue, Side } from './option-spec.ts';
+import { optionsOf, type ServerOptions, type SharedOptions } from './options.ts';
+import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
+import { settingLines } from './settings-log.ts';
+import { type StopSignal, stopOnSignals } from './signals.ts';
+import { snmpLine } from './snmp-line.ts';
+import { startSnmpLog } from './snmp-log.ts';
+
+type Tunnel = TunnelClient | TunnelServer;
+
+/** Reads the command line of this process and runs what it says until a signal ends it; never returns an exit code but sets it. */
+export async function runProgram<S extends Side>(side: S, create: (settings: Settings<S>, logger: Logger) => Tunnel): Promise<void> {
+  surviveBrokenPipes();
+  const settings = await readSettings(side, {
+    argv: process.argv.slice(2),
+    env: process.env,
+    print: (text) => process.stdout.write(text),
+    complain: (text) => process.stderr.write(text),
+  });
+  if (typeof settings === 'number') {
+    process.exitCode = settings;
+    return;
+  }
+  const { options } = settings;
+  let file: LogFile | undefined;
+  try {
+    file = openLogFile(options);
+  } catch (error) {
+    process.stderr.write(`kcptun-${side}: --log ${options.log}: can not be opened: ${(error as Error).message}\n`);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  const logger = createLog({
+    format: options['log-format'],
+    level: options['log-level'],
+    ...(file === undefined ? {} : { write: (line) => file.write(line) }),
+  });
+  endOnUncaught(logger);
+  logger.info(`version: ${programVersion()}`, { version: programVersion() });
+  for (const line of settings.warnings) logger.warn(line);
+  for (const line of settings.pending) logger.warn(line);
+  try {
+    const tunnel = create(settings, logger);
+    handleSignals(tunnel, options, logger, file);
+    logger.info('initiating key derivation');
+    await tunnel.start();
+    logger.info('key derivation done');
+    logSettings(settings, tunnel, logger);
+    startSnmpLog({ path: options.snmplog, period: options.snmpperiod, logger, snapshot: () => tunnel.stats().snmp });
+  } catch (error) {
+    logger.error((error as Error).message);
+    process.exitCode = EXIT_FAILURE;
+  }
+}
+
+/** Whoever reads our output may go away: that is no reason to end. */
+function surviveBrokenPipes(): void {
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+}
+
+function openLogFile(options: SharedOptions): LogFile | undefined {
+  if (options.log === '') return undefined;
+  return new LogFile(options.log, (problem) => createLog({ format: options['log-format'] }).error(problem));
+}
+
+/** An error that nothing expected is a fault of the program: it says so in one line and ends, because nothing is certain any more. */
+function endOnUncaught(logger: Logger): void {
+  process.on('uncaughtException', (error: unknown) => {
+    const { stack } = error instanceof Error ? error : { stack: undefined };
+    const place = /\n\s+at (.*)/.exec(stack ?? '')?.[1];
+    logger.error(`internal error, please report it: ${error}${place === undefined ? '' : ` at ${place}`}`, { event: 'fatal', stack });
+    process.exit(EXIT_FAILURE);
+  });
+}
+
+function handleSignals(tunnel: Tunnel, options: SharedOptions, logger: Logger, file: LogFile | undefined): void {
+  stopOnSignals({ stop: (signal) => stop(tunnel, signal, options['drain-timeout'], logger), exit: (code) => process.exit(code) });
+  // Windows has neither of these; there, SIGHUP stands for a console that was closed, after which the system ends the program.
+  if (process.platform === 'win32') return;
+  process.on('SIGUSR1', () => {
+    const { snmp } = tunnel.stats();
+    logger.info(snmpLine(snmp), { event: 'snmp', ...snmp });
+  });
+  process.on('SIGHUP', () => {
+    if (file !== undefined) {
+      file.reopen();
+      logger.info('SIGHUP: the log file was opened anew', { event: 'reload' });
+    } else if (terminalIsGone()) {
+      process.kill(process.pid, 'SIGTERM');
+    } else {
+      logger.info('SIGHUP: nothing to do, there is no --log to open anew', { event: 'reload' });
+    }
+  });
+}
+
+/** A program that was started in a terminal ends with it; one that has no terminal gets SIGHUP from someone who wants its log re-opened. */
+function terminalIsGone(): boolean {
+  if (!process.stderr.isTTY) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+async function stop(tunnel: Tunnel, signal: StopSignal, seconds: number, logger: Logger): Promise<void> {
+  const { streams } = tunnel.stats();
+  const wait = streams > 0 && seconds > 0;
+  logger.info(
+    wait
+      ? `${signal}: open streams: ${streams}, they have up to ${seconds} s to end; a second signal does not wait`
+      : `${signal}: open streams: ${streams}, stopping`,
+    { event: 'stopping', signal, streams },
+  );
+  if (await tunnel.drain(seconds * 1000)) logger.info('stopped', { event: 'stopped' });
+  else logger.warn('stopped before all streams had ended', { event: 'stopped' });
+}
+
+/** Tells what the program runs with: line by line for people, in one record for machines. */
+function logSettings<S extends Side>(settings: Settings<S>, tunnel: Tunnel, logger: Logger): void {
+  const { side, options } = settings;
+  const client = tunnel instanceof TunnelClient;
+  const listening = client ? tunnel.address : (options as ServerOptions).listen;
+  if (options['log-format'] === 'json') {
+    const shown = optionsOf(side).filter((option) => option.secret !== true);
+    const values = options as unknown as Readonly<Record<string, OptionValue>>;
+    logger.info('settings', { event: 'settings', ...Object.fromEntries(shown.map(({ name }) => [name, values[name]])) });
+    if (client) logger.info(`listening on: ${listening}`, { event: 'listening', address: listening });
+  } else for (const line of settingLines(side, options, listening)) logger.info(line);
+  if (!client) for (const address of tunnel.addresses) logger.info(`Listening on: ${address}/udp`, { event: 'listening', address });
+}
