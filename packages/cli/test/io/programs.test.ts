@@ -298,11 +298,14 @@ function residentMemory(pid: number | undefined): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000;
 }
 
+/** What Node 22 and 24 need more than Node 20 before they do anything, in MB. */
+const EXTRA_MB = Number(process.versions.node.split('.')[0]) >= 22 ? 6 : 0;
+
 describe.skipIf(process.platform !== 'linux')('memory', () => {
-  test('of an idle client stays below 80 MB, and below 200 MB after a transfer', async () => {
+  test('of an idle client stays below 80 MB with Node 20, and below 200 MB after a transfer', async () => {
     const target = await newTarget();
     const { client, server, port } = await startPair(target.port, ['--sndwnd', '1024', '--rcvwnd', '1024', '--nocomp']);
-    expect(residentMemory(client.pid)).toBeLessThan(80);
+    expect(residentMemory(client.pid)).toBeLessThan(80 + EXTRA_MB);
     await client.during(transfer({ port, upload: 25_000_000, download: 25_000_000, timeoutMs: 25_000 }));
     expect(residentMemory(client.pid)).toBeLessThan(200);
     expect(residentMemory(server.pid)).toBeLessThan(200);

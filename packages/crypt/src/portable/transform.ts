@@ -60,13 +60,19 @@ export function createPortableTransform(
   }
 }
 
+/** Methods whose kernel works on several packets at a time and is slow with one. */
+const SLOW_ALONE: ReadonlySet<CfbKernelMethod> = new Set<CfbKernelMethod>(['tea', 'xtea']);
+
 /** The kernel where it can run, else the cipher itself. */
 function createBlockTransform(method: CfbKernelMethod, cipher: TableCipher, kernel: CryptKernel | undefined): PacketTransform {
   const exports = kernel?.memory.instantiate(BLOCK_KERNEL_CODE);
   if (kernel === undefined || exports === undefined) return new CfbTransform(cipher);
+  const alone = SLOW_ALONE.has(method) ? new CfbTransform(cipher) : undefined;
+  let transform: PacketTransform | undefined;
   try {
-    return new CfbKernelTransform(kernel, exports, method, cipher);
+    transform = new CfbKernelTransform(kernel, exports, method, cipher, alone);
+    return transform;
   } finally {
-    cipher.wipe();
+    if (transform === undefined || alone === undefined) cipher.wipe();
   }
 }
