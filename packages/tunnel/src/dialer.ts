@@ -12,6 +12,7 @@ import { Link } from './link.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
+import { logSocketTrouble } from './socket-trouble.ts';
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 8000;
@@ -102,7 +103,7 @@ export class Dialer {
       };
       const events = {
         onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
-        onTrouble: (trouble: Error) => options.logger.debug(`udp: ${trouble.message}`),
+        onTrouble: (trouble: Error) => logSocketTrouble(options.logger, trouble),
       };
       try {
         UdpEndpoint.open(host, this.#shared.scheduler, udpOptions, events, (failure, udp) => {

@@ -14,6 +14,7 @@ import { Link } from './link.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
+import { logSocketTrouble } from './socket-trouble.ts';
 import { TargetDialer } from './target-dialer.ts';
 
 /** A running server. Emits the events of {@link TunnelEvents}. */
@@ -154,7 +155,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         {
           onSession: (session) => this.#accept(bound as UdpEndpoint, session),
           onRefused: (refused, remote) => refusals.note(this.#host.now(), refused, remote),
-          onTrouble: (error) => options.logger.debug(`udp: ${error.message}`),
+          onTrouble: (error) => logSocketTrouble(options.logger, error),
         },
         (error, udp) => {
           bound = udp;

@@ -212,7 +212,7 @@ describe.skipIf(obstacle !== undefined)(
       expect(troubles.map(({ message }) => message)).toEqual([
         expect.stringMatching(/^send E[A-Z]+: segmentation offload is refused, datagrams are sent one by one from now on$/),
       ]);
-      expect(troubles[0]).toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_SOCKET', cause: { syscall: 'send' } });
+      expect(troubles[0]).toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_OFFLOAD', cause: { syscall: 'send' } });
     });
 
     it.each([

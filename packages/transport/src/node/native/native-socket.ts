@@ -271,8 +271,11 @@ export class NativeSocket implements DatagramSocket, Receiver {
 
   #report(call: string, errno: number, consequence: string): void {
     const cause = systemError(call, errno);
-    const message = consequence === '' ? cause.message : `${cause.message}: ${consequence}`;
-    this.#events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', message, { cause }));
+    const error =
+      consequence === ''
+        ? new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', cause.message, { cause })
+        : new TransportError('KCPTUN_ERR_TRANSPORT_OFFLOAD', `${cause.message}: ${consequence}`, { cause });
+    this.#events.onTrouble(error);
   }
 
   /** Beyond the system's limit where the process may do that. */
