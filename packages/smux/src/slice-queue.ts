@@ -43,6 +43,15 @@ export class SliceQueue {
     return this.#offset[this.#head]!;
   }
 
+  /** Copies what is left of the last slice to the beginning of `target` and queues that in its place. The queue must not be empty. */
+  moveLast(target: Uint8Array): void {
+    const index = (this.#head + this.#count - 1) & (this.#bytes.length - 1);
+    const offset = this.#offset[index]!;
+    target.set(this.#bytes[index]!.subarray(offset, offset + this.#rest[index]!));
+    this.#bytes[index] = target;
+    this.#offset[index] = 0;
+  }
+
   /** Removes `length` bytes, which the first slice must have. */
   advance(length: number): void {
     const head = this.#head;

@@ -35,6 +35,7 @@ export class SmuxStream {
   readonly #hub: StreamHub;
   readonly #received: ByteQueue;
   #error: SmuxError | undefined = undefined;
+  #lastLength = 0;
   #refusing = false;
   #endCalled = false;
   #finSent = false;
@@ -88,12 +89,33 @@ export class SmuxStream {
     checkInteger(length, 'length', 0, bytes.length - offset);
     if (this.#error !== undefined) return false;
     if (this.#endCalled) throw new SmuxError('KCPTUN_ERR_SMUX_WRITE_AFTER_END', `stream ${this.sid} is written to after its end`);
+    this.#lastLength = length;
     if (length > 0) {
       this.queue.push(bytes, offset, length);
       this.#hub.writer.schedule(this);
     }
     this.#refusing = this.queue.length >= SEND_HIGH_WATER;
     return !this.#refusing;
+  }
+
+  /** Bytes of the last `write` that were not sent yet. */
+  get lentAmount(): number {
+    return Math.min(this.#lastLength, this.queue.length);
+  }
+
+  /**
+   * Copies what was not sent of the last `write` to the beginning of `target` and sends it from there: the memory given to `write` is free again.
+   * @throws {RangeError} when `target` is shorter than `lentAmount`
+   */
+  moveLent(target: Uint8Array): void {
+    checkInteger(target.length, 'target.length', this.lentAmount, Number.MAX_SAFE_INTEGER);
+    if (this.lentAmount > 0) this.queue.moveLast(target);
+    this.#lastLength = 0;
+  }
+
+  /** Whether `write` has returned false and the stream has not become writable since. */
+  get congested(): boolean {
+    return this.#refusing;
   }
 
   /** Half close: FIN is sent behind all data; reading goes on. Further calls do nothing. */

@@ -170,6 +170,31 @@ describe.each([1, 2] as const)('version %i', (version) => {
     expect(client.pollWritable()).toBeUndefined();
   });
 
+  test('what could not be sent of the last write moves to other memory; the memory that was lent is free', () => {
+    const client = makeSession(true, { version, maxFrameSize: 1000 });
+    const stream = client.openStream(0);
+    const lent = pattern(0, 4000);
+    stream.write(lent);
+    expect(stream.lentAmount).toBe(4000);
+    const sink = new Recorder(1500);
+    client.pollTransmit(sink);
+    const left = stream.bufferedAmount;
+    expect([left, stream.lentAmount]).toEqual([2000, 2000]);
+    expect(() => stream.moveLent(new Uint8Array(left - 1))).toThrow(RangeError);
+    const moved = new Uint8Array(left + 5);
+    stream.moveLent(moved);
+    lent.fill(0);
+    expect([stream.bufferedAmount, stream.lentAmount, stream.congested]).toEqual([left, 0, false]);
+    stream.write(pattern(4000, 10));
+    const frames = parseFrames(sink.drain());
+    sink.limit = Number.POSITIVE_INFINITY;
+    client.pollTransmit(sink);
+    frames.push(...parseFrames(sink.drain()));
+    expect(same(concat(frames.map((one) => one.payload)), pattern(0, 4010))).toBe(true);
+    stream.moveLent(new Uint8Array(0));
+    expect(stream.bufferedAmount).toBe(0);
+  });
+
   test('pollReadable gives a stream once per change, and not before it was accepted', () => {
     const pool = new ChunkPool();
     const server = makeSession(false, { version }, pool);

@@ -167,6 +167,8 @@ export class SimConnection implements ByteConnection {
       const bytes = this.#arrived.shift();
       if (bytes === undefined) break;
       this.events.onData(bytes);
+      // They were lent for the call.
+      bytes.fill(0xee);
       this.#peer?.received(bytes.length);
     }
     if (this.#paused || this.#closed || this.#arrived.length > 0 || !this.#endArrived || this.#endTold) return;

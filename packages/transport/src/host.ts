@@ -65,7 +65,7 @@ export interface DatagramOptions {
 
 /** What a byte connection tells its owner. */
 export interface ByteEvents {
-  /** Received bytes. The memory is the owner's from now on and is never written again by the connection. */
+  /** Received bytes. The memory is lent until the call returns, and may be changed till then; the next bytes come in the same place. */
   onData(bytes: Uint8Array): void;
   /** The peer will send no more. */
   onEnd(): void;

@@ -7,6 +7,7 @@ import { type QppPads, QppStream } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, ByteEvents } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
+import { KeptBytes } from './kept-bytes.ts';
 import type { Link } from './link.ts';
 
 /** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
@@ -26,6 +27,8 @@ export class Pipe implements ByteEvents {
   readonly #onDone: (pipe: Pipe, error: Error | undefined) => void;
   readonly #encrypt: QppStream | undefined;
   readonly #decrypt: QppStream | undefined;
+  readonly #kept: KeptBytes = new KeptBytes();
+  #paused = false;
   #untaken = 0;
   #ended = false;
   #stuckSince = Number.POSITIVE_INFINITY;
@@ -79,10 +82,15 @@ export class Pipe implements ByteEvents {
 
   onData(bytes: Uint8Array): void {
     if (this.#done) return;
-    // The bytes are ours (ByteEvents.onData): they are permuted where they are.
+    const { stream } = this;
+    // The bytes are ours while this runs (ByteEvents.onData): they are permuted where they are.
     this.#encrypt?.encrypt(bytes, 0, bytes.length);
-    if (!this.stream.write(bytes)) this.#connection.pause();
+    stream.write(bytes);
     this.link.kick();
+    this.#kept.keep(stream);
+    if (!stream.congested || this.#paused) return;
+    this.#paused = true;
+    this.#connection.pause();
   }
 
   onEnd(): void {
@@ -122,7 +130,11 @@ export class Pipe implements ByteEvents {
 
   /** The stream's queue has room again. */
   onStreamWritable(): void {
-    if (!this.#done) this.#connection.resume();
+    if (this.#done) return;
+    this.#kept.release(this.stream.bufferedAmount);
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#connection.resume();
   }
 
   #taken(chunk: Chunk): void {
