@@ -42,7 +42,9 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'Both ends may differ: a receiver learns what the sender does.',
   parityshard:
     'The number of parity packets per group, each as large as the largest packet of the group. 3 for 10 costs 30 % and repairs 3 losses of 13. 0 on clean paths.',
-  dscp: 'The class of service in the IP header of what is sent. 46 is expedited forwarding. Networks may ignore or erase it.',
+  dscp:
+    'The class of service in the IP header of what is sent, in IPv4 and IPv6 alike: the upper six bits of TOS and traffic class. 46 is expedited forwarding. Networks may ignore or erase it. ' +
+    'Needs the native backend (Linux with `koffi`); elsewhere the log says that it is not set. The Go programs put the number into the wrong bits of IPv6 packets.',
   nocomp:
     'No snappy compression of the stream. What is encrypted or compressed already gains nothing from it; without it the programs need less processor time.',
   acknodelay:
@@ -53,7 +55,8 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'For `mode` `manual`. A packet is sent again as soon as this many later ones were acknowledged; 2 is usual, 0 waits for the timeout.',
   nc: 'For `mode` `manual`. 1 turns the congestion window off: the full window is used whatever is lost.',
   sockbuf:
-    'Asked of the kernel for each UDP socket, in both directions. Too small a buffer drops packets in bursts. Linux grants no more than `net.core.rmem_max` and `net.core.wmem_max`.',
+    'Asked of the kernel for each UDP socket, in both directions. Too small a buffer drops packets in bursts. Linux grants no more than `net.core.rmem_max` and `net.core.wmem_max` (to root it does), ' +
+    'FreeBSD and macOS than `kern.ipc.maxsockbuf`; the log then says what was granted and which command raises the limit.',
   smuxver:
     'The version of the stream multiplexing. 2 gives every stream a window of its own; with 1 a single stalled connection can hold up its session. Go programs before December 2025 use 1 by default.',
   smuxbuf: 'The most that arrived in one session and was not yet read by the applications.',

@@ -93,7 +93,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     zero: 'no error correction',
     range: [0, 255],
   }),
-  option('dscp', 'sockets', 'integer', both(0), 'class of service in the IP header', { range: [0, 63], effective: false, off: 0 }),
+  option('dscp', 'sockets', 'integer', both(0), 'class of service in the IP header', { range: [0, 63] }),
   option('nocomp', 'streams', 'boolean', both(false), 'no compression', { equal: true }),
   option('acknodelay', 'retransmission', 'boolean', both(false), 'acknowledge each packet at once', { hidden: true }),
   option('nodelay', 'retransmission', 'integer', both(0), 'mode manual: 1 for the fast retransmission timer', {

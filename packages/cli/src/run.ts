@@ -40,6 +40,7 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
     compression: !o.nocomp,
     ...(o.QPP ? { qpp: { count: o.QPPCount } } : {}),
     socketBuffer: o.sockbuf,
+    dscp: o.dscp,
     quiet: o.quiet,
     logger,
     session: sessionOptions(o),

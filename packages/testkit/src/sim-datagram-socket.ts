@@ -16,6 +16,7 @@ interface Arrival {
 export class SimDatagramSocket implements DatagramSocket {
   readonly backend = 'simulated';
   readonly bufferSizes = { receive: undefined, send: undefined };
+  readonly notes: readonly string[] = [];
   readonly local: SocketAddress;
   readonly #host: SimHost;
   readonly #remote: SocketAddress | undefined;

@@ -20,6 +20,8 @@ export interface LinkStats {
   readonly sent: number;
   /** Bytes given to the link. */
   readonly sentBytes: number;
+  /** Bytes of the longest datagram given to the link. */
+  readonly longest: number;
   /** Arrivals, duplicates included. */
   readonly delivered: number;
   /** Bytes of all arrivals. */
@@ -51,6 +53,7 @@ export class SimLink {
   readonly #stats: Counters = {
     sent: 0,
     sentBytes: 0,
+    longest: 0,
     delivered: 0,
     deliveredBytes: 0,
     lost: 0,
@@ -180,6 +183,7 @@ export class SimLink {
     random.reseed(this.#seed, stats.sent);
     stats.sent += 1;
     stats.sentBytes += bytes.length;
+    stats.longest = Math.max(stats.longest, bytes.length);
     // Always the same draws in the same order, whatever is switched on.
     const lost = random.chance(this.#loss);
     this.#inBurst = random.chance(this.#inBurst ? 1 - this.#burstLeave : this.#burstEnter);

@@ -32,7 +32,7 @@ describe('SimLink', () => {
     link.transmit(5, bytes, (at, copy) => arrivals.push({ at, bytes: copy }));
     bytes[0] = 9;
     expect(arrivals).toEqual([{ at: 5, bytes: Uint8Array.of(1, 2, 3) }]);
-    expect(link.stats).toMatchObject({ sent: 1, sentBytes: 3, delivered: 1, deliveredBytes: 3 });
+    expect(link.stats).toMatchObject({ sent: 1, sentBytes: 3, longest: 3, delivered: 1, deliveredBytes: 3 });
   });
 
   test('delays, and keeps the order under jitter', () => {

@@ -41,6 +41,8 @@ export interface DatagramSocket {
   readonly backend: string;
   readonly local: SocketAddress;
   readonly bufferSizes: BufferSizes;
+  /** What the system did not grant of what was asked for: a line each, for the log, with what to do about it. */
+  readonly notes: readonly string[];
   /** Sends a batch at once; returns how many packets, from the front, were taken. The batch is free again on return. */
   send(batch: PacketBatch): number;
   /** The remote behind a path. */
@@ -61,6 +63,8 @@ export interface DatagramOptions {
   readonly remote?: SocketAddress;
   /** Wanted size of the kernel's buffers in bytes. */
   readonly bufferSize?: number;
+  /** Differentiated services code point of what is sent, 0 to 63: the upper six bits of TOS (IPv4) and traffic class (IPv6). Default 0. */
+  readonly dscp?: number;
 }
 
 /** What a byte connection tells its owner. */

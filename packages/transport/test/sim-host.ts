@@ -61,6 +61,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
         backend: 'simulated',
         local: addressOf(node),
         bufferSizes: { receive: undefined, send: undefined },
+        notes: [],
         send: (batch) => {
           if (sockets.has(socket)) network.sendBatch(node, batch, (path) => remoteNode ?? (known.has(path) ? path : undefined));
           return batch.count;

@@ -12,6 +12,7 @@ import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelClientOptions } from './options.ts';
 import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
+import { SocketNotes } from './socket-notes.ts';
 
 /** A running client. Emits the events of {@link TunnelEvents}. */
 export class TunnelClient extends EventEmitter<TunnelEvents> {
@@ -72,6 +73,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       codec: openCodec(options.compression),
       counters: this.counters,
       pipes: this.#pipes,
+      notes: new SocketNotes(options.logger),
       events: this as TunnelClient,
     };
     options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));

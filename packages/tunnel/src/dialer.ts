@@ -12,6 +12,7 @@ import { Link } from './link.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
+import type { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
 
 const FIRST_PAUSE = 1000;
@@ -30,6 +31,7 @@ export interface DialerOptions {
   readonly codec: BlockCodec | undefined;
   readonly counters: Counters;
   readonly pipes: PipeSet;
+  readonly notes: SocketNotes;
   readonly events: EventEmitter<TunnelEvents>;
 }
 
@@ -100,6 +102,7 @@ export class Dialer {
         port: 0,
         remote: address,
         bufferSize: options.socketBuffer,
+        dscp: options.dscp,
       };
       const events = {
         onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
@@ -121,6 +124,7 @@ export class Dialer {
     const { host, scheduler, options, pool, codec, events } = this.#shared;
     this.#udp = udp;
     this.#attempts = 0;
+    this.#shared.notes.log(udp.socket);
     const link: Link = new Link({
       host,
       scheduler,

@@ -31,6 +31,11 @@ export interface TunnelOptions {
   readonly smux?: Partial<SmuxConfig>;
   /** Wanted size of the kernel's socket buffers in bytes, default 4194304 (upstream: `--sockbuf`). */
   readonly socketBuffer?: number;
+  /**
+   * Differentiated services code point of the datagrams, 0 to 63, default 0 (upstream: `--dscp`). In IPv6 too it is the upper six bits of the
+   * traffic class, where the original puts it into the lower ones.
+   */
+  readonly dscp?: number;
   /** Leaves out the log lines per stream (upstream: `--quiet`). */
   readonly quiet?: boolean;
   /** Where log lines go; by default nowhere. */
@@ -68,6 +73,7 @@ export interface ResolvedTunnelOptions {
   readonly session: Readonly<SessionParameters>;
   readonly smux: Readonly<SmuxConfig>;
   readonly socketBuffer: number;
+  readonly dscp: number;
   readonly quiet: boolean;
   readonly logger: Logger;
 }
@@ -102,6 +108,7 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
       session: parseSessionParameters(options.session),
       smux: parseSmuxConfig(options.smux ?? {}),
       socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
+      dscp: checkInteger(options.dscp ?? 0, 'dscp', 0, 63),
       quiet: options.quiet ?? false,
       logger: options.logger ?? SILENT_LOGGER,
     };

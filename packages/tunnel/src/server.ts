@@ -14,6 +14,7 @@ import { Link } from './link.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
+import { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
 import { TargetDialer } from './target-dialer.ts';
 
@@ -66,11 +67,13 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#codec = openCodec(this.#resolved.compression);
     this.#resolved.logger.info(describeBackends(this.#host, this.#crypt, this.#codec, this.#resolved));
     const { minPort, maxPort } = this.#options.listen;
+    const notes = new SocketNotes(this.#resolved.logger);
     try {
       const host = await this.#resolveListen();
       for (let port = minPort; port <= maxPort; port++) {
         const udp = await this.#bind(host, port);
         this.#sockets.push(udp);
+        notes.log(udp.socket);
         if (this.stopped) {
           udp.close();
           throw new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped while it started');
@@ -150,6 +153,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           host,
           port,
           bufferSize: options.socketBuffer,
+          dscp: options.dscp,
           ...(maxSessions === undefined ? {} : { maxSessions }),
         },
         {

@@ -10,10 +10,13 @@ import { TransportError } from '../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../host.ts';
 import { NO_PATH, PathTable } from './path-table.ts';
 import type { ReceiveQueue, Receiver } from './receive-queue.ts';
+import { dscpNote, shortfallNote } from './socket-notes.ts';
 
 /** Bytes that may wait inside libuv; beyond, packets are refused and KCP sends them again. */
 const MAX_SEND_QUEUE = 1024 * 1024;
 const SLAB_SIZE = BATCH_CAPACITY * MAX_DATAGRAM;
+/** Where halving a refused buffer size ends, in bytes. */
+const LEAST_BUFFER = 64 * 1024;
 
 /** A socket of node:dgram. */
 export class DgramSocket implements DatagramSocket, Receiver {
@@ -27,8 +30,9 @@ export class DgramSocket implements DatagramSocket, Receiver {
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
   readonly #queue: ReceiveQueue;
   #closed = false;
-  #local: SocketAddress = { address: '', port: 0, family: 4 };
-  #sizes: BufferSizes = { receive: undefined, send: undefined };
+  readonly local: SocketAddress;
+  readonly bufferSizes: BufferSizes;
+  readonly notes: readonly string[];
 
   /** Binds (and with a remote connects) a socket; calls back once. */
   static open(
@@ -87,21 +91,18 @@ export class DgramSocket implements DatagramSocket, Receiver {
     this.#events = events;
     this.#remote = options.remote;
     const local = socket.address();
-    this.#local = { address: local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
-    if (options.bufferSize !== undefined) this.#resizeBuffers(options.bufferSize);
+    this.local = { address: local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
+    this.bufferSizes =
+      options.bufferSize === undefined ? { receive: undefined, send: undefined } : resizeBuffers(socket, options.bufferSize);
+    this.notes = [
+      ...shortfallNote(options.bufferSize, this.bufferSizes, process.platform),
+      ...dscpNote(options.dscp, 'Node has no call for it; the native backend has one (Linux, with koffi installed)'),
+    ];
     socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
     // An unreachable peer (ICMP shows as ECONNREFUSED on a connected socket) or network may come back: KCP tries again.
     socket.on('error', (cause) => {
       if (!this.#closed) events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', cause.message, { cause }));
     });
-  }
-
-  get local(): SocketAddress {
-    return this.#local;
-  }
-
-  get bufferSizes(): BufferSizes {
-    return this.#sizes;
   }
 
   send(batch: PacketBatch): number {
@@ -163,15 +164,22 @@ export class DgramSocket implements DatagramSocket, Receiver {
     if (!this.#closed && batch.count > 0) this.#events.onBatch(batch);
     this.#pool.giveBack(batch);
   }
+}
 
-  #resizeBuffers(size: number): void {
-    const socket = this.#socket;
+function resizeBuffers(socket: dgram.Socket, size: number): BufferSizes {
+  grow(size, (granted) => socket.setRecvBufferSize(granted));
+  grow(size, (granted) => socket.setSendBufferSize(granted));
+  return { receive: socket.getRecvBufferSize(), send: socket.getSendBufferSize() };
+}
+
+/** Some systems refuse what is above their limit instead of cutting it. */
+function grow(size: number, set: (size: number) => void): void {
+  for (let wanted = size; ; wanted = Math.floor(wanted / 2)) {
     try {
-      socket.setRecvBufferSize(size);
-      socket.setSendBufferSize(size);
+      set(wanted);
+      return;
     } catch {
-      // Some systems refuse what is above their limit instead of cutting it; what was granted is read back below.
+      if (wanted <= LEAST_BUFFER) return; // the system's default stays
     }
-    this.#sizes = { receive: socket.getRecvBufferSize(), send: socket.getSendBufferSize() };
   }
 }
