@@ -41,6 +41,9 @@ export function checkWorkspace() {
   return problems;
 }
 
+/** Folders that a package publishes besides its code, where it has them. */
+const PUBLISHED_FOLDERS = ['schema'];
+
 /**
  * @param {string} folder
  * @param {Json} root
@@ -57,7 +60,8 @@ function checkManifest(folder, root, version) {
   if (isPrivate) wanted['private'] = true;
   else {
     wanted['publishConfig'] = { access: 'public', provenance: true };
-    wanted['files'] = ['dist', '!dist/**/*.tsbuildinfo', 'src'];
+    const more = PUBLISHED_FOLDERS.filter((name) => existsSync(join(ROOT, 'packages', folder, name)));
+    wanted['files'] = ['dist', '!dist/**/*.tsbuildinfo', 'src', ...more];
   }
   const problems = Object.keys(wanted)
     .filter((key) => JSON.stringify(manifest[key]) !== JSON.stringify(wanted[key]))
@@ -66,7 +70,7 @@ function checkManifest(folder, root, version) {
   if (!isPrivate && manifest['repository']?.directory !== `packages/${folder}`) problems.push(`${path}: repository.directory`);
   if (!isPrivate && !existsSync(join(ROOT, 'packages', folder, 'README.md'))) problems.push(`packages/${folder}/README.md is missing`);
   for (const [entry, target] of Object.entries(manifest['exports'] ?? {})) {
-    if (entry !== './package.json' && Object.keys(target).join() !== '@kcptun/source,types,default') {
+    if (!entry.endsWith('.json') && Object.keys(target).join() !== '@kcptun/source,types,default') {
       problems.push(`${path}: exports["${entry}"] must be @kcptun/source, types, default in this order`);
     }
   }

@@ -1,7 +1,7 @@
 // `npm run check`: everything that can be said about the repository without running its tests. Each step prints one
 // line, and its output when it fails; the last line is `N passed, N failed`. `npm run check -- lint knip` runs only these.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, install } from './bootstrap.mjs';
 import { checkFiles } from './check-files.mjs';
@@ -24,6 +24,9 @@ const STEPS = {
   api: () => tool('typedoc/bin/typedoc', '--emit', 'none', '--logLevel', 'Warn'),
   generated: checkGenerated,
 };
+
+/** What generators write besides the `generated` folders of sources: files and folders. */
+const ALSO_GENERATED = ['docs/CONFIGURATION.md', 'packages/cli/schema'];
 
 await install();
 const chosen = process.argv.slice(2);
@@ -74,7 +77,7 @@ async function checkPackages() {
   return outcome(problems);
 }
 
-/** @returns {Outcome} whether the generators reproduce the committed files of all `generated` folders */
+/** @returns {Outcome} whether the generators reproduce the committed files of all `generated` folders, and {@link ALSO_GENERATED} */
 async function checkGenerated() {
   const before = generatedFiles();
   const result = await pnpm(['--recursive', '--if-present', 'run', 'generate']);
@@ -88,16 +91,24 @@ async function checkGenerated() {
 
 /** @returns {Map<string, string>} digest by path */
 function generatedFiles() {
-  /** @type {Map<string, string>} */
-  const files = new Map();
-  for (const folder of packageFolders()) {
-    const source = join(ROOT, 'packages', folder, 'src');
-    if (!existsSync(source)) continue;
-    for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
-      const path = join(entry.parentPath, entry.name);
-      if (!entry.isFile() || !path.includes('generated')) continue;
-      files.set(relative(ROOT, path), createHash('sha256').update(readFileSync(path)).digest('hex'));
-    }
-  }
-  return files;
+  const sources = packageFolders()
+    .map((folder) => join(ROOT, 'packages', folder, 'src'))
+    .filter((source) => existsSync(source))
+    .flatMap((source) => filesBelow(source).filter((path) => path.includes('generated')));
+  const others = ALSO_GENERATED.map((name) => join(ROOT, name)).flatMap((path) =>
+    statSync(path).isDirectory() ? filesBelow(path) : [path],
+  );
+  return new Map(
+    [...sources, ...others].map((path) => [relative(ROOT, path), createHash('sha256').update(readFileSync(path)).digest('hex')]),
+  );
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesBelow(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }

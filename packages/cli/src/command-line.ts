@@ -61,7 +61,7 @@ export function parseCommandLine<S extends Side>(
   const { values, origins, warnings } = collected;
   const onSystem = checkSystem(side, values, system);
   for (const { name, text } of [...checkRules(side, values), ...onSystem.problems]) collected.refuse(name, text);
-  if (collected.problems.length > 0) throw new ConfigError(collected.problems);
+  if (collected.problems.length > 0) throw new ConfigError(collected.problems, warnings);
   warnings.push(...applyMode(values, origins), ...onSystem.warnings, ...adviseOn(values, origins));
   const options = Object.freeze(values) as unknown as OptionsOf<S>;
   const settings: Settings<S> = { side, options, origins, warnings, pending: namePending(side, values, origins) };

@@ -11,9 +11,13 @@ export class ConfigError extends KcptunError {
   /** One line per problem: what was given, what is wrong, what to do. */
   readonly problems: readonly string[];
 
+  /** What is only odd, but may be how a problem came about: an unknown key, for example. */
+  readonly warnings: readonly string[];
+
   /** @param problems - at least one line */
-  constructor(problems: readonly string[]) {
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
     super('KCPTUN_ERR_CLI_CONFIG', problems.join('\n'));
     this.problems = problems;
+    this.warnings = warnings;
   }
 }

@@ -8,7 +8,7 @@ export { formatGoTime, type GoTime, localGoTime } from './go-time.ts';
 export { createLog, formatTime, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type LogOptions } from './log.ts';
 export { LogFile } from './log-file.ts';
 export { OPTION_DOCS } from './option-docs.ts';
-export { OPTION_GROUPS, type OptionGroup, type OptionSpec, type OptionValue, type Side, type System } from './option-spec.ts';
+export { OPTION_GROUPS, type OptionGroup, type OptionSpec, type OptionValue, type Side, type System, UNLIMITED } from './option-spec.ts';
 export {
   type ClientOptions,
   findOption,
@@ -21,9 +21,10 @@ export {
 export { helpText } from './parser.ts';
 export { configJson, configText, type PrintedSetting } from './print-config.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
-export type { Origin } from './rules.ts';
+export { type Origin, SYSTEM_NAMES } from './rules.ts';
 export { runClient, runServer } from './run.ts';
 export { settingLines } from './settings-log.ts';
 export { type SignalSource, type StopHandlers, type StopSignal, stopOnSignals } from './signals.ts';
 export { snmpLine } from './snmp-line.ts';
 export { appendSnmpLine } from './snmp-log.ts';
+export { allowedValues, exampleOf, type Notation, unitOf } from './values.ts';

@@ -50,6 +50,7 @@ export async function readSettings<S extends Side>(side: S, context: ProgramCont
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) context.complain(`kcptun-${side}: ${problem}\n`);
+    for (const warning of error.warnings) context.complain(`kcptun-${side}: WARNING: ${warning}\n`);
     return EXIT_USAGE;
   }
 }
