@@ -59,3 +59,19 @@ export function keySizeOf(method: CryptMethod): number {
   if (!Object.hasOwn(KEY_SIZES, method)) throw new RangeError(`method must be one of ${CRYPT_METHODS.join(', ')}, got ${String(method)}`);
   return KEY_SIZES[method];
 }
+
+/** Methods whose nonce says nothing: whoever sees a packet can change it at will. */
+const UNBOUND: readonly CryptMethod[] = ['xor', 'none', 'null'];
+/** Methods whose packets begin with what decides the whole key stream. */
+const NONCE_FIRST: readonly CryptMethod[] = ['salsa20', 'aes-128-gcm'];
+
+/**
+ * Where in a datagram 8 bytes begin that are random, and that nobody can change without the key so that the packet still opens: by them a
+ * receiver knows a datagram again. With CFB that is the second half of the nonce: ciphers with blocks of 8 bytes do not notice a change of the
+ * first half. With salsa20 it is the first half, because the second one is encrypted and thrown away.
+ * @returns 0 or 8; -1 when there are no such bytes
+ */
+export function nonceOffsetOf(method: CryptMethod): number {
+  if (UNBOUND.includes(method)) return -1;
+  return NONCE_FIRST.includes(method) ? 0 : 8;
+}
