@@ -82,6 +82,12 @@ export class Counters {
   readonly totals: SnmpSnapshot = emptySnapshot();
   /** Datagrams that no rule let in: too short, foreign conv, unknown type, no session and not opening one. */
   dropped = 0;
+  /** Datagrams that were seen before, or that belong to a conversation which has ended or goes on elsewhere. */
+  replayed = 0;
+  /** How often a session followed its peer to another address. */
+  moves = 0;
+  /** First packets that found no room for another session. */
+  crowdedOut = 0;
   /** Datagrams that the socket did not take; KCP sends their content again. */
   sendRefused = 0;
   readonly #live = new Set<CountsInto>();

@@ -9,7 +9,7 @@
 // a poll method would have to suspend Kcp.flush in the middle of a window or keep megabytes of sealed packets.
 
 import {
-  checkInteger,
+  BATCH_CAPACITY,
   Deadlines,
   DROPPED,
   type KernelMemory,
@@ -19,58 +19,19 @@ import {
   readU16,
   readU32,
 } from '@kcptun/common';
-import type { PacketCrypt } from '@kcptun/crypt';
+import { nonceOffsetOf, type PacketCrypt } from '@kcptun/crypt';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecoder, FecEncoder } from '@kcptun/fec';
-import { CMD_PUSH, CMD_WINS, OVERHEAD, SegmentPool } from '@kcptun/kcp-core';
+import { OVERHEAD, SegmentPool } from '@kcptun/kcp-core';
+import { ACCEPT_BACKLOG, HALF_OPEN_TIMEOUT, MAX_HALF_OPEN, SessionCensus } from './census.ts';
 import { Counters } from './counters.ts';
+import { isForeign, isOpening } from './datagram.ts';
+import type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 import { SessionError } from './errors.ts';
 import { fecEnabled, kcpMtu, type SessionParameters } from './parameters.ts';
+import { createReplayWindow, ReplayGuard } from './replay-guard.ts';
+import type { ReplayMemory } from './replay-memory.ts';
 import { Session } from './session.ts';
-import { type TransmitBatch, Transmitter } from './transmitter.ts';
-
-/** Most sessions of one server endpoint; first packets of further ones are dropped. */
-export const MAX_SESSIONS = 16_384;
-/** Most sessions that are opened and not yet fetched by `pollEvent` (upstream's accept queue). */
-export const ACCEPT_BACKLOG = 128;
-
-/** Options of {@link Endpoint}. */
-export interface EndpointOptions {
-  /** A client opens its sessions itself and accepts none. */
-  readonly role: 'client' | 'server';
-  readonly crypt: PacketCrypt;
-  readonly parameters: SessionParameters;
-  /** Sends a sealed batch; see {@link TransmitBatch}. */
-  readonly transmit: TransmitBatch;
-  /** Source of the conversation ids of opened sessions. */
-  readonly random: RandomSource;
-  /** Memory for batches and kernels; by default the endpoint has its own. */
-  readonly memory?: KernelMemory;
-  /** Shared counters of the program; by default the endpoint has its own. */
-  readonly counters?: Counters;
-  /** Most sessions that peers may open at a time, 1 to {@link MAX_SESSIONS}, which is the default. */
-  readonly maxSessions?: number;
-}
-
-/** What a session can reach of its endpoint. @internal */
-export interface EndpointContext {
-  readonly crypt: PacketCrypt;
-  readonly parameters: SessionParameters;
-  readonly transmitter: Transmitter;
-  readonly counters: Counters;
-  readonly memoryOption: { memory?: KernelMemory };
-  readonly segments: SegmentPool;
-  createDecoder(): FecDecoder;
-  touch(session: Session): void;
-  closeSession(session: Session, error: SessionError | undefined): void;
-}
-
-/** A session came or went. */
-export interface SessionEvent {
-  readonly type: 'opened' | 'closed';
-  readonly session: Session;
-  /** Why it ended; `undefined` when it was closed by its owner. */
-  readonly error?: SessionError;
-}
+import { Transmitter } from './transmitter.ts';
 
 /** All sessions of one socket. */
 export class Endpoint implements EndpointContext {
@@ -82,7 +43,16 @@ export class Endpoint implements EndpointContext {
   /** @internal */ readonly memoryOption: { memory?: KernelMemory };
   readonly #role: 'client' | 'server';
   readonly #random: RandomSource;
-  readonly #maxSessions: number;
+  readonly #census: SessionCensus;
+  readonly #addressOf: ((path: number) => string) | undefined;
+  /** Sessions whose peer has shown nothing but a first packet, the oldest first. */
+  readonly #halfOpen: Set<Session> = new Set();
+  /** Where in a datagram the bytes are by which it is known again; -1: nowhere. */
+  readonly #headAt: number;
+  readonly #window: ReplayMemory | undefined;
+  readonly #guard: ReplayGuard | undefined;
+  /** Two words of each datagram of the batch that is being handled. */
+  readonly #heads: Int32Array = new Int32Array(BATCH_CAPACITY * 2);
   readonly #byPath: Map<number, Session> = new Map();
   readonly #deadlines: Deadlines<Session> = new Deadlines();
   readonly #events: Ring<SessionEvent> = new Ring();
@@ -98,7 +68,7 @@ export class Endpoint implements EndpointContext {
   /**
    * @throws {SessionError} KCPTUN_ERR_SESSION_MTU when mtu leaves no room for payload
    * @throws {KcptunError} KCPTUN_ERR_ARENA_FULL when `memory` has no room for what FEC needs in any case (10 KiB, once)
-   * @throws {RangeError} when `maxSessions` is out of range
+   * @throws {TypeError | RangeError} when a limit is out of range
    */
   constructor(options: EndpointOptions) {
     this.crypt = options.crypt;
@@ -107,7 +77,13 @@ export class Endpoint implements EndpointContext {
     this.memoryOption = options.memory === undefined ? {} : { memory: options.memory };
     this.#role = options.role;
     this.#random = options.random;
-    this.#maxSessions = checkInteger(options.maxSessions ?? MAX_SESSIONS, 'maxSessions', 1, MAX_SESSIONS);
+    this.#census = options.census ?? new SessionCensus(options);
+    this.#addressOf = options.addressOf;
+    this.#headAt = options.replayProtection === false ? -1 : nonceOffsetOf(options.crypt.method);
+    if (this.#headAt >= 0) {
+      this.#window = createReplayWindow(options.random);
+      if (options.role === 'server') this.#guard = options.replayGuard ?? new ReplayGuard(options.random);
+    }
     kcpMtu(options.parameters, options.crypt.headerSize + options.crypt.tagSize);
     // What FEC sets aside for good in a memory: now, so that a memory without room is found here and not by a peer's first packet.
     new FecEncoder({ dataShards: 1, parityShards: 1, ...this.memoryOption }).close();
@@ -132,6 +108,11 @@ export class Endpoint implements EndpointContext {
     return this.#foreign;
   }
 
+  /** Sessions whose peer has shown nothing yet but a first packet. */
+  get halfOpenCount(): number {
+    return this.#halfOpen.size;
+  }
+
   /** Live sessions, for displays. */
   sessions(): Iterable<Session> {
     return this.#byPath.values();
@@ -146,13 +127,21 @@ export class Endpoint implements EndpointContext {
     this.transmitter.now = now;
     const conv = new Uint8Array(4);
     this.#random(conv);
-    return this.#create(readU32(conv, 0), path, now, true);
+    const session = new Session(this, readU32(conv, 0), path, '', now);
+    session.active = true;
+    session.established = true;
+    this.#byPath.set(path, session);
+    this.counters.opened(session, true);
+    return session;
   }
 
   /** Takes received datagrams; the batch is opened in place and free again when this returns. */
   handleDatagrams(batch: PacketBatch, now: number): void {
     this.transmitter.now = now;
     const totals = this.counters.totals;
+    const window = this.#window;
+    // Before the cipher works in place.
+    if (window !== undefined) this.#readHeads(batch);
     const refused = this.crypt.open(batch);
     totals.InCsumErrors += refused;
     this.#refused += refused;
@@ -165,7 +154,12 @@ export class Endpoint implements EndpointContext {
       }
       totals.InPkts += 1;
       totals.InBytes += length;
-      const session = this.#route(batch.bytes, batch.offset[index]!, length, path, now);
+      if (window !== undefined && !window.add(this.#heads[index * 2]!, this.#heads[index * 2 + 1]!, now)) {
+        this.counters.replayed += 1;
+        this.#noteUnmatched(path);
+        continue;
+      }
+      const session = this.#route(batch, index, now);
       if (session === undefined) {
         this.counters.dropped += 1;
         if (isForeign(batch.bytes, batch.offset[index]!, length)) this.#foreign += 1;
@@ -181,6 +175,7 @@ export class Endpoint implements EndpointContext {
   /** Flushes the sessions whose time has come; call when `nextTimeout()` is due, then poll and flush. */
   handleTimeout(now: number): void {
     this.transmitter.now = now;
+    this.#expire(now);
     for (let session = this.#deadlines.pollDue(now); session !== undefined; session = this.#deadlines.pollDue(now)) {
       session.dirty = true;
       this.touch(session);
@@ -189,10 +184,14 @@ export class Endpoint implements EndpointContext {
 
   /** When `handleTimeout` must be called, in ms. */
   nextTimeout(): number | undefined {
-    return this.#deadlines.next;
+    const next = this.#deadlines.next;
+    const oldest = this.#oldestHalfOpen('');
+    if (oldest === undefined) return next;
+    const expiry = oldest.openedAt + HALF_OPEN_TIMEOUT;
+    return next === undefined ? expiry : Math.min(next, expiry);
   }
 
-  /** The next session that was opened by a peer or has ended. */
+  /** The next session that was opened by a peer, has ended or has moved. */
   pollEvent(): SessionEvent | undefined {
     const event = this.#events.shift();
     if (event?.type === 'opened') this.#unaccepted -= 1;
@@ -266,17 +265,28 @@ export class Endpoint implements EndpointContext {
   /** @internal */
   closeSession(session: Session, error: SessionError | undefined): void {
     if (session.closed) return;
-    session.kcp.flush(this.transmitter.now);
+    const crowded = error?.code === 'KCPTUN_ERR_SESSION_CROWDED';
+    // Nothing goes to an address that may be made up beyond the answers to what came from there.
+    if (!crowded) session.kcp.flush(this.transmitter.now);
     this.counters.closed(session);
     session.closed = true;
     session.error = error;
     this.#deadlines.set(session, undefined);
+    if (!session.active) this.#census.remove(session.address);
+    this.#halfOpen.delete(session);
+    // An honest peer that was pushed out may come again.
+    this.#guard?.closed(session, !crowded, this.transmitter.now);
     if (this.#byPath.get(session.path) === session) {
       this.#byPath.delete(session.path);
       this.#forgotten.push(session.path);
     }
     session.release();
     this.#events.push(error === undefined ? { type: 'closed', session } : { type: 'closed', session, error });
+  }
+
+  /** @internal */
+  noteEstablished(session: Session): void {
+    this.#halfOpen.delete(session);
   }
 
   /** @internal A decoder that starts with our own shard counts, or 1+1 where FEC is off here, and adapts to the peer. */
@@ -290,12 +300,16 @@ export class Endpoint implements EndpointContext {
     });
   }
 
-  /** The session a packet belongs to, opened on the spot where the rules of PROTOCOL session §2 say so; `undefined`: drop it. */
-  #route(bytes: Uint8Array, offset: number, length: number, path: number, now: number): Session | undefined {
+  /** The session a packet belongs to, opened or moved on the spot where the rules of PROTOCOL session §2 say so; `undefined`: drop it. */
+  #route(batch: PacketBatch, index: number, now: number): Session | undefined {
+    const { bytes } = batch;
+    const offset = batch.offset[index]!;
+    const length = batch.length[index]!;
     if (length < OVERHEAD) {
       if (this.#role === 'client') this.counters.totals.KCPInErrors += 1;
       return undefined;
     }
+    const path = batch.path[index]!;
     const session = this.#byPath.get(path);
     const type = readU16(bytes, offset + 4);
     let kcpAt = offset;
@@ -304,23 +318,95 @@ export class Endpoint implements EndpointContext {
     const conv = readU32(bytes, kcpAt);
     if (session !== undefined && session.conv === conv) return session;
     if (this.#role === 'client' || !isOpening(bytes, kcpAt, offset + length)) return undefined;
+    const low = this.#heads[index * 2]!;
+    const high = this.#heads[index * 2 + 1]!;
+    const guard = this.#guard;
+    const roaming = guard?.live(conv);
+    if (roaming !== undefined || guard?.hasEnded(conv) || guard?.knows(low, high)) {
+      if (roaming !== undefined && this.#follow(roaming, bytes, kcpAt, path, low, high, now)) return roaming;
+      this.counters.replayed += 1;
+      return undefined;
+    }
     if (session !== undefined) {
       if (readU32(bytes, kcpAt + 12) !== 0) return undefined;
-      this.closeSession(session, new SessionError('KCPTUN_ERR_SESSION_REPLACED', 'the peer opened another session from the same address'));
+      this.closeSession(session, replacedError());
     }
-    if (this.#unaccepted >= ACCEPT_BACKLOG || this.#byPath.size >= this.#maxSessions) return undefined;
-    return this.#create(conv, path, now, false);
+    if (this.#unaccepted >= ACCEPT_BACKLOG) return undefined;
+    const address = this.#addressOf?.(path) ?? '';
+    if (!this.#makeRoom(address)) {
+      this.counters.crowdedOut += 1;
+      return undefined;
+    }
+    return this.#accept(conv, path, address, low, high, now);
   }
 
-  #create(conv: number, path: number, now: number, active: boolean): Session {
-    const session = new Session(this, conv, path, now);
+  #accept(conv: number, path: number, address: string, low: number, high: number, now: number): Session {
+    const session = new Session(this, conv, path, address, now);
     this.#byPath.set(path, session);
-    this.counters.opened(session, active);
-    if (!active) {
-      this.#unaccepted += 1;
-      this.#events.push({ type: 'opened', session });
-    }
+    this.counters.opened(session, false);
+    this.#census.add(address);
+    this.#halfOpen.add(session);
+    this.#guard?.opened(session, low, high, now);
+    this.#unaccepted += 1;
+    this.#events.push({ type: 'opened', session });
     return session;
+  }
+
+  /** Room for another session from an address, at the cost of one whose peer has shown nothing yet if need be; never of a living one. */
+  #makeRoom(address: string): boolean {
+    const crowded = this.#census.crowded(address);
+    if (!crowded && !this.#census.full && this.#halfOpen.size < MAX_HALF_OPEN) return true;
+    const victim = this.#oldestHalfOpen(crowded ? address : '');
+    if (victim === undefined) return false;
+    this.closeSession(victim, new SessionError('KCPTUN_ERR_SESSION_CROWDED', 'others need the place, and the peer has said nothing yet'));
+    return true;
+  }
+
+  /** The session that is half open for longest, of one address if one is given. */
+  #oldestHalfOpen(address: string): Session | undefined {
+    for (const session of this.#halfOpen) if (address === '' || session.address === address) return session;
+    return undefined;
+  }
+
+  #expire(now: number): void {
+    for (;;) {
+      const session = this.#oldestHalfOpen('');
+      if (session === undefined || session.openedAt + HALF_OPEN_TIMEOUT > now) return;
+      this.closeSession(
+        session,
+        new SessionError('KCPTUN_ERR_SESSION_CROWDED', `the peer has said nothing that makes sense for ${HALF_OPEN_TIMEOUT / 1000} s`),
+      );
+    }
+  }
+
+  /** Lets a session follow its peer to another path, when the packet proves that the peer is there now. */
+  #follow(session: Session, bytes: Uint8Array, kcpAt: number, path: number, low: number, high: number, now: number): boolean {
+    const from = session.path;
+    if (this.#byPath.get(from) !== session || !session.continues(bytes, kcpAt) || this.#guard?.knows(low, high)) return false;
+    const other = this.#byPath.get(path);
+    if (other !== undefined) this.closeSession(other, replacedError());
+    this.#byPath.delete(from);
+    this.#forgotten.push(from);
+    this.#byPath.set(path, session);
+    session.sink.path = path;
+    this.#census.remove(session.address);
+    session.address = this.#addressOf?.(path) ?? '';
+    this.#census.add(session.address);
+    this.#guard?.moved(low, high, now);
+    this.counters.moves += 1;
+    this.#events.push({ type: 'moved', session, from, to: path });
+    return true;
+  }
+
+  #readHeads(batch: PacketBatch): void {
+    const { bytes, offset, count } = batch;
+    const heads = this.#heads;
+    const from = this.#headAt;
+    for (let index = 0; index < count; index++) {
+      const at = offset[index]! + from;
+      heads[index * 2] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      heads[index * 2 + 1] = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
+    }
   }
 
   #noteChanges(session: Session): void {
@@ -342,16 +428,6 @@ export class Endpoint implements EndpointContext {
   }
 }
 
-/** Whether a datagram is neither FEC nor KCP: what ended sessions and foreign convs send late is not meant. */
-function isForeign(bytes: Uint8Array, offset: number, length: number): boolean {
-  if (length < OVERHEAD) return true;
-  const type = readU16(bytes, offset + 4);
-  if (type === FEC_TYPE_DATA || type === FEC_TYPE_PARITY || type === FEC_TYPE_OOB) return false;
-  return !isOpening(bytes, offset, offset + length);
-}
-
-/** Whether a KCP packet is well formed enough to open a session: a known command and a length that fits. */
-function isOpening(bytes: Uint8Array, offset: number, end: number): boolean {
-  const cmd = bytes[offset + 4]!;
-  return cmd >= CMD_PUSH && cmd <= CMD_WINS && readU32(bytes, offset + 20) <= end - offset - OVERHEAD;
+function replacedError(): SessionError {
+  return new SessionError('KCPTUN_ERR_SESSION_REPLACED', 'the peer opened another session from the same address');
 }

@@ -5,6 +5,7 @@ import { KcptunError } from '@kcptun/common';
 /** Codes of {@link SessionError}. */
 export type SessionErrorCode =
   | 'KCPTUN_ERR_SESSION_REPLACED'
+  | 'KCPTUN_ERR_SESSION_CROWDED'
   | 'KCPTUN_ERR_SESSION_DEAD_PEER'
   | 'KCPTUN_ERR_SESSION_IDLE'
   | 'KCPTUN_ERR_SESSION_MTU';

@@ -1,9 +1,20 @@
 /** A KCP session without a socket, and the endpoint that maps datagrams to sessions. */
 
 export { fecBackend } from '@kcptun/fec';
+export {
+  ACCEPT_BACKLOG,
+  HALF_OPEN_TIMEOUT,
+  MAX_HALF_OPEN,
+  MAX_SESSIONS,
+  MAX_SESSIONS_PER_ADDRESS,
+  SessionCensus,
+  type SessionLimits,
+} from './census.ts';
 export { Counters, type CountsInto, type SnmpSnapshot } from './counters.ts';
-export { ACCEPT_BACKLOG, Endpoint, type EndpointContext, type EndpointOptions, MAX_SESSIONS, type SessionEvent } from './endpoint.ts';
+export { Endpoint } from './endpoint.ts';
+export type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 export { SessionError, type SessionErrorCode } from './errors.ts';
 export { fecEnabled, kcpMtu, MAX_SHARDS, parseSessionParameters, type SessionParameters, type SessionTuning } from './parameters.ts';
+export { REPLAY_MEMORY, REPLAY_MEMORY_AGE, REPLAY_WINDOW, REPLAY_WINDOW_AGE, ReplayGuard } from './replay-guard.ts';
 export { Session, type SessionStats } from './session.ts';
 export type { TransmitBatch } from './transmitter.ts';

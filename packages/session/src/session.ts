@@ -3,11 +3,11 @@
 //
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
-import { type ByteSink, type HasDeadline, readU16 } from '@kcptun/common';
+import { type ByteSink, type HasDeadline, readU16, readU32, serialDiff } from '@kcptun/common';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder } from '@kcptun/fec';
-import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
+import { CMD_ACK, CMD_PUSH, Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
-import type { EndpointContext } from './endpoint.ts';
+import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
 import { InflightLimit } from './inflight.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
@@ -49,6 +49,15 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   readOffset = 0;
   readLength = 0;
 
+  /** Time at which the session was opened, in ms. */
+  readonly openedAt: number;
+  /** Whether the peer has shown that it means a session, see {@link establish}. Sessions that were opened at this end always have it. */
+  established = false;
+  /** @internal Whether the session was opened at this end. */
+  active = false;
+
+  /** @internal The peer's address without its port; empty when it counts for no limit. */
+  address: string;
   /** @internal */ deadline = 0;
   /** @internal */ deadlineIndex = -1;
   /** @internal Set while the endpoint has the session in its list of the present turn. */
@@ -70,6 +79,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   readonly #inflight: InflightLimit;
   readonly #rtoFloor: RtoFloor = new RtoFloor();
   readonly #minRto: number;
+  /** Latest time on the peer's clock that a data packet of it had. */
+  #newestTs = 0;
+  #tsKnown = false;
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -77,10 +89,12 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   #retransBefore = 0;
 
   /** @internal Sessions are made by an Endpoint. */
-  constructor(context: EndpointContext, conv: number, path: number, now: number) {
+  constructor(context: EndpointContext, conv: number, path: number, address: string, now: number) {
     const p = context.parameters;
     this.#context = context;
     this.conv = conv;
+    this.address = address;
+    this.openedAt = now;
     this.lastReceived = now;
     this.#encoder = fecEnabled(p)
       ? new FecEncoder({ dataShards: p.dataShards, parityShards: p.parityShards, ...context.memoryOption })
@@ -108,6 +122,16 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** Remote path of the peer, as the transport numbered it. */
   get path(): number {
     return this.sink.path;
+  }
+
+  /**
+   * Tells that the peer has said something that makes sense to the owner. Until then a session that a peer opened is the first to give way when
+   * there are too many, and ends by itself after `HALF_OPEN_TIMEOUT`. Idempotent.
+   */
+  establish(): void {
+    if (this.established) return;
+    this.established = true;
+    this.#context.noteEstablished(this);
   }
 
   /** Whether everything written was acknowledged. */
@@ -239,6 +263,24 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#input(bytes, offset, length, now, true);
   }
 
+  /**
+   * @internal Whether a packet from elsewhere can only be the next one of this session's peer, and not an old one that was held back: what it
+   * sends and what it acknowledges are within the windows, and it is not behind what is known of the peer already.
+   */
+  continues(bytes: Uint8Array, offset: number): boolean {
+    const { sndUna, sndNxt, rcvNxt } = this.kcp.state();
+    const una = readU32(bytes, offset + 16);
+    if (serialDiff(una, sndUna) < 0 || serialDiff(una, sndNxt) > 0) return false;
+    const cmd = bytes[offset + 4]!;
+    const sn = readU32(bytes, offset + 12);
+    if (cmd === CMD_ACK) return serialDiff(sn, sndNxt) < 0 && serialDiff(sn, sndUna) >= -this.kcp.sndWnd;
+    if (cmd !== CMD_PUSH) return true;
+    // Segments are sent again after their acknowledgements were lost on the old path: those behind rcvNxt count too, their time is new.
+    const distance = serialDiff(sn, rcvNxt);
+    if (distance < -this.kcp.rcvWnd || distance >= this.kcp.rcvWnd) return false;
+    return !this.#tsKnown || serialDiff(readU32(bytes, offset + 8), this.#newestTs) >= 0;
+  }
+
   /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
   adapt(now: number): void {
     const kcp = this.kcp;
@@ -275,8 +317,15 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   }
 
   #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): void {
+    if (regular && length >= OVERHEAD && bytes[offset + 4] === CMD_PUSH) this.#noteTs(readU32(bytes, offset + 8));
     const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
     if (result < 0) this.#context.counters.totals.KCPInErrors += 1;
     else this.lastReceived = now;
+  }
+
+  #noteTs(ts: number): void {
+    if (this.#tsKnown && serialDiff(ts, this.#newestTs) <= 0) return;
+    this.#newestTs = ts;
+    this.#tsKnown = true;
   }
 }

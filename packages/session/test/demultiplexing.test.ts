@@ -218,7 +218,7 @@ describe('limits', () => {
     const it = endpoint({ maxSessions: 3 });
     for (let path = 0; path < 5; path++) {
       deliver(it, path, [segment()]);
-      events(it);
+      for (const { session } of events(it)) session.establish();
     }
     expect(it.sessionCount).toBe(3);
     expect(it.counters.dropped).toBe(2);

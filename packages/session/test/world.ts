@@ -8,6 +8,7 @@ import {
   Endpoint,
   type EndpointOptions,
   parseSessionParameters,
+  type ReplayGuard,
   type Session,
   type SessionEvent,
   type SessionParameters,
@@ -23,6 +24,10 @@ export interface SiteOptions {
   readonly seed?: number;
   readonly maxSessions?: number;
   readonly memory?: KernelMemory;
+  readonly replayProtection?: boolean;
+  readonly replayGuard?: ReplayGuard;
+  readonly addressOf?: (path: number) => string;
+  readonly maxSessionsPerAddress?: number;
   /** Called with the sessions that peers open. */
   readonly onOpened?: (session: Session) => void;
   /** Sees every datagram that is sent. */
@@ -91,7 +96,7 @@ interface Attachment {
 /** An endpoint on the network. */
 export class Site {
   readonly endpoint: Endpoint;
-  readonly node: number;
+  node: number;
   /** All events so far. */
   readonly events: SessionEvent[] = [];
   /** All forgotten paths so far. */
@@ -103,11 +108,13 @@ export class Site {
   /** Changes with every byte, path and time of what was sent. */
   trace = 0;
   readonly #clock: VirtualClock;
+  readonly #network: SimNetwork;
   readonly #options: SiteOptions;
   #timer: VirtualTimer | undefined;
 
   constructor(clock: VirtualClock, network: SimNetwork, node: number, role: 'client' | 'server', options: SiteOptions) {
     this.#clock = clock;
+    this.#network = network;
     this.#options = options;
     this.node = node;
     const random = new Random((options.seed ?? 1) * 2 + node);
@@ -119,14 +126,21 @@ export class Site {
       random: random.source,
       transmit: (batch) => {
         this.#record(batch);
-        network.sendBatch(node, batch, (path) => path);
+        network.sendBatch(this.node, batch, (path) => path);
         return batch.count;
       },
       ...memory,
-      ...(options.maxSessions === undefined ? {} : { maxSessions: options.maxSessions }),
+      ...pickGuards(options),
     });
-    network.attachBatches(node, (batch) => {
-      this.endpoint.handleDatagrams(batch, clock.now);
+    this.moveTo(node);
+  }
+
+  /** Takes the place of another node, as behind a NAT that has chosen another port: what is on its way to the old one is lost. */
+  moveTo(node: number): void {
+    this.#network.detach(this.node);
+    this.node = node;
+    this.#network.attachBatches(node, (batch) => {
+      this.endpoint.handleDatagrams(batch, this.#clock.now);
       this.turn();
     });
   }
@@ -146,6 +160,7 @@ export class Site {
 
   /** Makes the session's bytes go to `reader`, and those of `writer` to the session. */
   attach(session: Session, reader: Reader | undefined, writer: Writer | undefined): void {
+    session.establish();
     session.owner = { reader, writer } satisfies Attachment;
     writer?.pump(session);
   }
@@ -190,6 +205,11 @@ export class Site {
       this.#options.onDatagram?.(batch.packet(index).slice());
     }
   }
+}
+
+function pickGuards(options: SiteOptions): Partial<EndpointOptions> {
+  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'addressOf'] as const;
+  return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }
 
 /** A clock and a network. */

@@ -1,0 +1,77 @@
+// How many sessions peers may have open: in all, and from one address. Shared by the sockets of a server, so that a range of ports has no more
+// than one port has.
+
+import { checkInteger } from '@kcptun/common';
+
+/** Most sessions that peers may have open at a time, by default and at all. */
+export const MAX_SESSIONS = 16_384;
+/**
+ * Most sessions from one address (of IPv6: one /64 network), by default. Behind the address of a carrier's NAT live a hundred customers, each
+ * with some sessions; behind a relay on the server's own machine all of them.
+ */
+export const MAX_SESSIONS_PER_ADDRESS = 1024;
+/**
+ * Most sessions of one socket whose peer has shown nothing yet but a first packet. The oldest gives way: a flood of first packets holds no more
+ * memory than these, and an honest peer shows what it is with its first packet.
+ */
+export const MAX_HALF_OPEN = 1024;
+/** How long such a session lives, in ms. */
+export const HALF_OPEN_TIMEOUT = 10_000;
+/** Most sessions that are opened and not yet fetched by `pollEvent` (upstream's accept queue). */
+export const ACCEPT_BACKLOG = 128;
+
+/** Limits of a {@link SessionCensus}. */
+export interface SessionLimits {
+  /** Most sessions at a time, 1 to {@link MAX_SESSIONS}, which is the default. */
+  readonly maxSessions?: number;
+  /** Most sessions from one address, 1 to {@link MAX_SESSIONS}; default {@link MAX_SESSIONS_PER_ADDRESS}. */
+  readonly maxSessionsPerAddress?: number;
+}
+
+/** Counts the sessions that peers have opened. */
+export class SessionCensus {
+  readonly #maxSessions: number;
+  readonly #maxPerAddress: number;
+  readonly #byAddress: Map<string, number> = new Map();
+  #total = 0;
+
+  /** @throws {TypeError | RangeError} naming the limit that is out of range */
+  constructor(limits: SessionLimits = {}) {
+    this.#maxSessions = checkInteger(limits.maxSessions ?? MAX_SESSIONS, 'maxSessions', 1, MAX_SESSIONS);
+    this.#maxPerAddress = checkInteger(limits.maxSessionsPerAddress ?? MAX_SESSIONS_PER_ADDRESS, 'maxSessionsPerAddress', 1, MAX_SESSIONS);
+  }
+
+  /** Number of sessions. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Number of addresses that have a session. */
+  get addresses(): number {
+    return this.#byAddress.size;
+  }
+
+  /** Whether no further session may be opened. */
+  get full(): boolean {
+    return this.#total >= this.#maxSessions;
+  }
+
+  /** Whether no further session may be opened from this address; an empty one stands for no address and has no limit. */
+  crowded(address: string): boolean {
+    return address !== '' && (this.#byAddress.get(address) ?? 0) >= this.#maxPerAddress;
+  }
+
+  /** A session is open. */
+  add(address: string): void {
+    this.#total += 1;
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
+  }
+
+  /** A session is gone. */
+  remove(address: string): void {
+    this.#total -= 1;
+    const left = (this.#byAddress.get(address) ?? 0) - 1;
+    if (left > 0) this.#byAddress.set(address, left);
+    else this.#byAddress.delete(address);
+  }
+}
