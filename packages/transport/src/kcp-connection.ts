@@ -84,6 +84,7 @@ export class KcpConnection extends Duplex implements SessionOwner, Task {
   }
 
   onReadable(): void {
+    this.#session.establish();
     this.#push(false);
   }
 

@@ -4,7 +4,7 @@ import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { checkInteger } from '@kcptun/common';
 import type { CryptMethod } from '@kcptun/crypt';
-import { parseSessionParameters, type Session, type SessionParameters } from '@kcptun/session';
+import { parseSessionParameters, type Session, SessionCensus, type SessionLimits, type SessionParameters } from '@kcptun/session';
 import { TransportError } from './errors.ts';
 import type { Host, SocketAddress } from './host.ts';
 import { KcpConnection, type KcpConnectionOptions } from './kcp-connection.ts';
@@ -21,6 +21,8 @@ export interface KcpOptions extends Partial<SessionParameters>, KcpConnectionOpt
   readonly crypt?: CryptMethod;
   /** Wanted size of the kernel's socket buffers in bytes, default 4194304. */
   readonly socketBuffer?: number;
+  /** Drops datagrams that were seen before and lets a listener's sessions follow their peers to other addresses; default true. */
+  readonly replayProtection?: boolean;
   /** The world to live in; by default this process. */
   readonly host?: Host;
 }
@@ -33,7 +35,7 @@ export interface DialOptions extends KcpOptions {
 }
 
 /** How to listen. */
-export interface ListenOptions extends KcpOptions {
+export interface ListenOptions extends KcpOptions, SessionLimits {
   /** Local IP literal, default all addresses. */
   readonly address?: string;
   /** Local UDP port, 0 for any. */
@@ -196,7 +198,7 @@ async function lookUp(host: Host, { address, port, signal }: DialOptions): Promi
 
 function open(
   setup: Setup,
-  options: KcpOptions,
+  options: KcpOptions & SessionLimits,
   address: { host: string; port: number; remote?: SocketAddress },
   role: 'client' | 'server',
   onSession: ((session: Session) => void) | undefined,
@@ -208,6 +210,8 @@ function open(
       crypt: setup.crypt.crypt,
       parameters: setup.parameters,
       bufferSize: options.socketBuffer ?? DEFAULT_SOCKET_BUFFER,
+      replayProtection: options.replayProtection ?? true,
+      census: new SessionCensus(options),
     };
     const events = {
       ...(onSession === undefined ? {} : { onSession }),

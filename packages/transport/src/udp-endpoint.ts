@@ -1,9 +1,10 @@
 // A datagram socket and its sessions: every batch that arrives, every timeout and every command ends in one turn of the endpoint,
 // in which the owners of sessions read, write and are told what happened, and after which everything due is sent at once.
 
+import { channel } from 'node:diagnostics_channel';
 import { DROPPED, type PacketBatch } from '@kcptun/common';
-import { Endpoint, type EndpointOptions, type Session, type SessionError } from '@kcptun/session';
-import { formatAddress } from './address.ts';
+import { Endpoint, type EndpointOptions, type Session, type SessionError, type SessionEvent } from '@kcptun/session';
+import { addressGroup, formatAddress } from './address.ts';
 import type { DatagramOptions, DatagramSocket, Host, SocketAddress } from './host.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 
@@ -13,6 +14,8 @@ export interface SessionOwner {
   onReadable(): void;
   /** There is room again, after `room()` had said 0. */
   onWritable(): void;
+  /** The peer has another address now: the session's path has changed. */
+  onMoved?(): void;
   /** The session has ended; the last call. */
   onClosed(error: SessionError | undefined): void;
 }
@@ -23,12 +26,18 @@ export interface UdpEndpointEvents {
   onSession?(session: Session): void;
   /** A batch had datagrams that failed the integrity check or are no kcptun; `refused` is their number so far. */
   onRefused?(refused: number, remote: SocketAddress | undefined): void;
+  /** A session follows its peer, for example behind a NAT that has chosen another port; addresses as in logs. */
+  onMoved?(session: Session, from: string, to: string): void;
+  /** First packets found no room for another session; `refused` is their number so far. */
+  onCrowded?(refused: number, remote: SocketAddress | undefined): void;
   /** A datagram could not be sent or received; the socket goes on. */
   onTrouble?(error: Error): void;
 }
 
 /** Options: those of {@link Endpoint}, but for what the host and the socket provide. */
-export type UdpEndpointOptions = Omit<EndpointOptions, 'transmit' | 'random' | 'memory'> & DatagramOptions;
+export type UdpEndpointOptions = Omit<EndpointOptions, 'transmit' | 'random' | 'memory' | 'addressOf'> & DatagramOptions;
+
+const moved = channel('kcptun:session:move');
 
 /** One socket with all its sessions. */
 export class UdpEndpoint implements Task {
@@ -74,6 +83,7 @@ export class UdpEndpoint implements Task {
       ...options,
       random: host.random,
       memory: host.memory,
+      addressOf: (path) => this.#addressOf(path),
       transmit: (batch) => (this.#socket === undefined ? 0 : this.#socket.send(batch)),
     });
   }
@@ -135,10 +145,13 @@ export class UdpEndpoint implements Task {
     if (this.#closed) return;
     const now = this.#host.now();
     const refusedBefore = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
+    const crowdedBefore = this.endpoint.counters.crowdedOut;
     this.#inTurn = true;
     this.endpoint.handleDatagrams(batch, now);
     const refused = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
     try {
+      const crowded = this.endpoint.counters.crowdedOut;
+      if (crowded > crowdedBefore) this.#events.onCrowded?.(crowded, this.#socket?.remote(batch.path[batch.count - 1]!));
       if (refused > refusedBefore) this.#events.onRefused?.(refused, this.#socket?.remote(refusedPath(batch)));
     } finally {
       this.#endTurn(now);
@@ -166,6 +179,20 @@ export class UdpEndpoint implements Task {
     if (!this.#closed) this.#scheduler.set(this, endpoint.nextTimeout());
   }
 
+  #addressOf(path: number): string {
+    const remote = this.#socket?.remote(path);
+    return remote === undefined ? '' : addressGroup(remote);
+  }
+
+  #announceMove({ session, from, to }: SessionEvent): void {
+    // The path of before is forgotten at the end of the turn.
+    const before = this.remoteLabel(from as number);
+    const after = this.remoteLabel(to as number);
+    moved.publish({ session, from: before, to: after });
+    (session.owner as SessionOwner | undefined)?.onMoved?.();
+    this.#events.onMoved?.(session, before, after);
+  }
+
   #pollEvents(): void {
     const endpoint = this.endpoint;
     for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
@@ -173,6 +200,10 @@ export class UdpEndpoint implements Task {
       if (event.type === 'closed') {
         (session.owner as SessionOwner | undefined)?.onClosed(event.error);
         session.owner = undefined;
+        continue;
+      }
+      if (event.type === 'moved') {
+        this.#announceMove(event);
         continue;
       }
       this.#events.onSession?.(session);

@@ -1,8 +1,23 @@
 // Addresses as text, and their numbers.
 
 import { describe, expect, test } from 'vitest';
+import { addressGroup } from '../src/address.ts';
 import { formatAddress, parsePortRange } from '../src/index.ts';
 import { MAX_PATHS, NO_PATH, PathTable } from '../src/node/path-table.ts';
+
+test.each([
+  ['203.0.113.9', 4, '203.0.113.9'],
+  ['::ffff:203.0.113.9', 6, '203.0.113.9'],
+  ['2001:db8:1:2:3:4:5:6', 6, '2001:db8:1:2::/64'],
+  ['2001:DB8:1:2::9', 6, '2001:db8:1:2::/64'],
+  ['2001:db8::9', 6, '2001:db8:0:0::/64'],
+  ['2001:0db8:0000:0002::1', 6, '2001:db8:0:2::/64'],
+  ['::1', 6, '0:0:0:0::/64'],
+  ['::', 6, '0:0:0:0::/64'],
+  ['fe80::1%eth0', 6, 'fe80:0:0:0::/64'],
+] as const)('sessions from %s are counted together with those of its network', (address, family, group) => {
+  expect(addressGroup({ address, family, port: 1 })).toBe(group);
+});
 
 describe('parsePortRange', () => {
   test.each([

@@ -103,6 +103,7 @@ export class Dialer {
         remote: address,
         bufferSize: options.socketBuffer,
         dscp: options.dscp,
+        replayProtection: options.replayProtection,
       };
       const events = {
         onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),

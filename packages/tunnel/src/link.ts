@@ -19,6 +19,8 @@ interface LinkEvents {
   onClosed(error: Error | undefined): void;
   /** Nothing the peer sent could be read since the link was made; `explanation` says why that may be. Called once. */
   onSilence?(explanation: string): void;
+  /** The peer has sent its first frame that makes sense. Called once at most. */
+  onEstablished?(): void;
   /** Comes with every heartbeat: time to look after the streams. */
   onHeartbeat(now: number): void;
 }
@@ -43,8 +45,8 @@ export class Link implements SessionOwner, Task {
   readonly session: Session;
   readonly smux: SmuxSession;
   readonly pool: ChunkPool;
-  /** `1.2.3.4:29900`, for logs. */
-  readonly remoteLabel: string;
+  /** `1.2.3.4:29900`, for logs; changes when the session follows its peer to another address. */
+  remoteLabel: string;
   readonly #options: LinkOptions;
   readonly #encoder: SnappyEncoder | undefined;
   readonly #decoder: SnappyDecoder | undefined;
@@ -151,6 +153,10 @@ export class Link implements SessionOwner, Task {
     this.#transmit();
   }
 
+  onMoved(): void {
+    this.remoteLabel = this.#options.udp.remoteLabel(this.session.path);
+  }
+
   onClosed(error: Error | undefined): void {
     this.#options.scheduler.set(this, undefined);
     this.close(error);
@@ -224,6 +230,10 @@ export class Link implements SessionOwner, Task {
         this.#end(explainFailure(error, opening, this.#options.smux.version, decoder !== undefined), !this.#options.client);
         return;
       }
+    }
+    if (!this.session.established && smux.stats.framesReceived > 0) {
+      this.session.establish();
+      this.#options.events.onEstablished?.();
     }
     this.#pollStreams();
   }

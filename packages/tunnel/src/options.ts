@@ -36,6 +36,11 @@ export interface TunnelOptions {
    * traffic class, where the original puts it into the lower ones.
    */
   readonly dscp?: number;
+  /**
+   * Drops datagrams that were seen before, and lets sessions follow their peers to other addresses, without any change on the wire; default true.
+   * Without effect with `none`, `null` and `xor`, whose datagrams anybody can change.
+   */
+  readonly replayProtection?: boolean;
   /** Leaves out the log lines per stream (upstream: `--quiet`). */
   readonly quiet?: boolean;
   /** Where log lines go; by default nowhere. */
@@ -60,8 +65,10 @@ export interface TunnelServerOptions extends TunnelOptions {
   readonly listen: PortRangeAddress;
   /** Where streams are connected to (upstream: `--target`). */
   readonly target: StreamAddress;
-  /** Most KCP sessions per port, default 16384. */
+  /** Most KCP sessions of all ports together, 1 to 16384, which is the default. First packets of further clients are dropped. */
   readonly maxSessions?: number;
+  /** Most KCP sessions from one address (of IPv6: one /64 network), 1 to 16384, default 1024. */
+  readonly maxSessionsPerAddress?: number;
 }
 
 /** Shared options after checking, with all defaults. */
@@ -74,6 +81,7 @@ export interface ResolvedTunnelOptions {
   readonly smux: Readonly<SmuxConfig>;
   readonly socketBuffer: number;
   readonly dscp: number;
+  readonly replayProtection: boolean;
   readonly quiet: boolean;
   readonly logger: Logger;
 }
@@ -109,6 +117,7 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
       smux: parseSmuxConfig(options.smux ?? {}),
       socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
       dscp: checkInteger(options.dscp ?? 0, 'dscp', 0, 63),
+      replayProtection: options.replayProtection ?? true,
       quiet: options.quiet ?? false,
       logger: options.logger ?? SILENT_LOGGER,
     };

@@ -1,15 +1,16 @@
 // The server: takes KCP sessions on one or more UDP ports and connects each of their streams to the target (PROTOCOL tunnel §7).
 
 import { EventEmitter } from 'node:events';
-import { ChunkPool } from '@kcptun/common';
+import { ChunkPool, isKcptunError } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters, type Session } from '@kcptun/session';
+import { Counters, ReplayGuard, type Session, SessionCensus } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
-import { formatAddress, type Host, Scheduler, UdpEndpoint } from '@kcptun/transport';
+import { formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import { waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
+import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
@@ -30,6 +31,13 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #links: Set<Link> = new Set();
   readonly #sockets: UdpEndpoint[] = [];
+  /** What all ports share: a client that is turned away at one, or a datagram that one has seen, has no better luck at another. */
+  readonly #census: SessionCensus;
+  readonly #replayGuard: ReplayGuard;
+  /** Bounds for lines that strangers can cause. */
+  readonly #strangers: LineBudget = new LineBudget();
+  readonly #moves: LineBudget = new LineBudget();
+  readonly #crowding: LineBudget = new LineBudget();
   #crypt: PacketCrypt | undefined;
   #codec: BlockCodec | undefined;
   #state: 'new' | 'running' | 'draining' | 'stopped' = 'new';
@@ -40,6 +48,12 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#options = options;
     this.#resolved = parseTunnelOptions(options);
     this.#host = openHost(options.host, options.listen.maxPort - options.listen.minPort + 1);
+    try {
+      this.#census = new SessionCensus(options);
+    } catch (cause) {
+      throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });
+    }
+    this.#replayGuard = new ReplayGuard(this.#host.random);
     this.#scheduler = new Scheduler(this.#host);
     this.#pipes = new PipeSet(this, this.#resolved);
     this.#targets = new TargetDialer(this.#host, options.target);
@@ -139,7 +153,6 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   #bind(host: string, port: number): Promise<UdpEndpoint> {
     const options = this.#resolved;
     const refusals = new RefusalReport(options.logger);
-    const { maxSessions } = this.#options;
     return new Promise((resolve, reject) => {
       let bound: UdpEndpoint | undefined;
       UdpEndpoint.open(
@@ -154,11 +167,19 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           port,
           bufferSize: options.socketBuffer,
           dscp: options.dscp,
-          ...(maxSessions === undefined ? {} : { maxSessions }),
+          census: this.#census,
+          replayGuard: this.#replayGuard,
+          replayProtection: options.replayProtection,
         },
         {
           onSession: (session) => this.#accept(bound as UdpEndpoint, session),
           onRefused: (refused, remote) => refusals.note(this.#host.now(), refused, remote),
+          onMoved: (session, from, to) => {
+            const more = this.#moves.take(this.#host.now());
+            if (more === undefined) return;
+            options.logger.info(`session of conv ${session.conv} moved from ${from} to ${to}${more}`, { event: 'session.move', from, to });
+          },
+          onCrowded: (crowded, remote) => this.#reportCrowding(crowded, remote),
           onTrouble: (error) => logSocketTrouble(options.logger, error),
         },
         (error, udp) => {
@@ -172,7 +193,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
 
   #accept(udp: UdpEndpoint, session: Session): void {
     if (this.#state !== 'running') return;
-    const { logger, smux } = this.#resolved;
+    const { smux } = this.#resolved;
     const link: Link = new Link(
       {
         host: this.#host,
@@ -184,24 +205,46 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         pool: this.#pool,
         events: {
           onStream: (stream) => this.#connect(link, stream),
+          onEstablished: () => this.#announce(link, udp),
           onHeartbeat: (now) => this.#pipes.sweep(link, now),
           onClosed: (error) => {
             this.#links.delete(link);
             this.#targets.cancel(link);
-            if (error !== undefined && this.#state !== 'stopped')
-              logger.warn(`${remote}: ${error.message}`, { event: 'session.close', remote, error: error.message });
+            if (error !== undefined) this.#reportEnd(link, error);
             this.emit('sessionClosed', link, error);
           },
         },
       },
       session,
     );
-    const remote = link.remoteLabel;
     this.#links.add(link);
+    this.emit('session', link);
+  }
+
+  /** Only a client that makes sense gets lines in the log. */
+  #announce(link: Link, udp: UdpEndpoint): void {
+    const { logger, smux } = this.#resolved;
+    const remote = link.remoteLabel;
     const local = formatAddress(udp.socket.local.address, udp.socket.local.port);
     logger.info(`remote address: ${remote}`, { event: 'session.remote', remote });
     logger.info(`smux version: ${smux.version} on connection: ${local} -> ${remote}`, { event: 'session.open', local, remote });
-    this.emit('session', link);
+  }
+
+  #reportEnd(link: Link, error: Error): void {
+    if (this.#state === 'stopped' || isKcptunError(error, 'KCPTUN_ERR_SESSION_CROWDED')) return;
+    const more = link.session.established ? '' : this.#strangers.take(this.#host.now());
+    if (more === undefined) return;
+    const remote = link.remoteLabel;
+    this.#resolved.logger.warn(`${remote}: ${error.message}${more}`, { event: 'session.close', remote, error: error.message });
+  }
+
+  #reportCrowding(crowded: number, remote: SocketAddress | undefined): void {
+    const more = this.#crowding.take(this.#host.now());
+    if (more === undefined) return;
+    const from = remote === undefined ? 'an unknown address' : formatAddress(remote.address, remote.port);
+    this.#resolved.logger.warn(
+      `a new session from ${from} finds no room, as ${crowded} first packets before it: see --max-sessions and --max-sessions-per-ip${more}`,
+    );
   }
 
   #connect(link: Link, stream: SmuxStream): void {

@@ -3,6 +3,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { patternBytes } from '@kcptun/testkit';
+import { UdpRelay } from '@kcptun/testkit/node';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createNodeHost, dialKcp, type Host, type KcpConnection, type KcpListener, listenKcp } from '../../src/index.ts';
 
@@ -155,4 +156,29 @@ test('sessions and refused datagrams are published', async () => {
   expect(seen.filter(([name]) => name === 'kcptun:session:open').at(-1)?.[1]).toMatchObject({
     session: expect.objectContaining({ conv: connection.conv }),
   });
+});
+
+test('a connection goes on when its NAT chooses another port, in both directions, and that is published', async () => {
+  const moves: { from: string; to: string }[] = [];
+  const listen = (message: unknown): unknown => moves.push(message as { from: string; to: string });
+  channel('kcptun:session:move').subscribe(listen);
+  cleanups.push(() => channel('kcptun:session:move').unsubscribe(listen));
+  const listener = await echoServer();
+  const relay = await UdpRelay.start({ upstreamPort: listener.local.port });
+  cleanups.push(() => relay.close());
+  const connection = await dialKcp({ ...COMMON, address: '127.0.0.1', port: relay.port });
+  cleanups.push(() => connection.destroy());
+  await echo(connection, patternBytes(100_000, 1));
+  for (let round = 0; round < 3; round++) {
+    const going = echo(connection, patternBytes(300_000, 2 + round));
+    await relay.changePorts();
+    await going;
+  }
+  await echo(connection, patternBytes(1000, 9));
+  expect(moves.length).toBeGreaterThanOrEqual(3);
+  for (const [index, { from, to }] of moves.entries()) {
+    expect(from).toMatch(/^(\[::ffff:)?127\.0\.0\.1\]?:\d+$/);
+    if (index > 0) expect(from).toBe(moves[index - 1]?.to);
+    expect(to).not.toBe(from);
+  }
 });

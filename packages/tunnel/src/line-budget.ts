@@ -1,0 +1,32 @@
+// Bounds the log lines that strangers can cause: whoever can send datagrams must not be able to fill a disk.
+
+/** Lines of one kind in a period. */
+const LINES = 20;
+/** The period in ms. */
+const PERIOD = 60_000;
+
+/** Lets some lines through, and tells with the next one how many were left out. */
+export class LineBudget {
+  #since: number = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  #omitted = 0;
+
+  /**
+   * Asks for a line.
+   * @returns text to put behind it: empty, or how many were left out before; `undefined` when this one is to be left out
+   */
+  take(now: number): string | undefined {
+    if (now - this.#since >= PERIOD) {
+      this.#since = now;
+      this.#lines = 0;
+    }
+    if (this.#lines === LINES) {
+      this.#omitted += 1;
+      return undefined;
+    }
+    this.#lines += 1;
+    const omitted = this.#omitted;
+    this.#omitted = 0;
+    return omitted === 0 ? '' : ` (${omitted} more lines like this were left out)`;
+  }
+}
