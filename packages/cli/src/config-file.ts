@@ -114,9 +114,15 @@ function readValue(option: OptionSpec, node: Node, source: string): ReadValue {
 
 function readNumber(option: OptionSpec, written: string, shown: string): ReadValue {
   const value = Number(written);
-  if (/^-?[0-9]+$/.test(written)) return { value: value === 0 ? 0 : value };
-  const example = exampleOf(option, option.defaults.client ?? option.defaults.server ?? 0, 'file');
-  if (!Number.isSafeInteger(value)) return { problem: `${shown}: is not a whole number; use ${allowedValues(option)}, like ${example}` };
+  const digitsOnly = /^-?[0-9]+$/.test(written);
+  if (!Number.isSafeInteger(value)) {
+    const example = exampleOf(option, option.defaults.client ?? option.defaults.server ?? 0, 'file');
+    const problem = digitsOnly
+      ? `is out of range; use ${allowedValues(option)}`
+      : `is not a whole number; use ${allowedValues(option)}, like ${example}`;
+    return { problem: `${shown}: ${problem}` };
+  }
+  if (digitsOnly) return { value: value === 0 ? 0 : value };
   return { value, warning: `${shown} should be a whole number without point or exponent; it is read as ${value}` };
 }
 

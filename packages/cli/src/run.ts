@@ -3,34 +3,38 @@
 import type { Logger } from '@kcptun/common';
 import type { CryptMethod } from '@kcptun/crypt';
 import { parsePortRange, type StreamAddress } from '@kcptun/transport';
-import { TunnelClient, type TunnelOptions, TunnelServer } from '@kcptun/tunnel';
+import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer, type TunnelServerOptions } from '@kcptun/tunnel';
 import { parseStreamAddress } from './addresses.ts';
 import { runProgram } from './lifecycle.ts';
 import type { ClientOptions, ServerOptions, SharedOptions } from './options.ts';
 
 /** Runs kcptun-client until a signal ends it; never returns an exit code but sets it. */
 export function runClient(): Promise<void> {
-  return runProgram('client', (settings, logger) => {
-    const o = settings.options;
-    return new TunnelClient({
-      ...sharedOptions(o, logger),
-      listen: streamAddress(o.localaddr),
-      remote: parsePortRange(o.remoteaddr),
-      connections: o.conn,
-    });
-  });
+  return runProgram('client', (settings, logger) => new TunnelClient(clientOptions(settings.options, logger)));
 }
 
 /** Runs kcptun-server until a signal ends it; never returns an exit code but sets it. */
 export function runServer(): Promise<void> {
-  return runProgram('server', (settings, logger) => {
-    const o = settings.options;
-    return new TunnelServer({
-      ...sharedOptions(o, logger),
-      listen: parsePortRange(o.listen),
-      target: streamAddress(o.target),
-    });
-  });
+  return runProgram('server', (settings, logger) => new TunnelServer(serverOptions(settings.options, logger)));
+}
+
+/** What the client's settings mean for the tunnel. */
+export function clientOptions(o: ClientOptions, logger: Logger): TunnelClientOptions {
+  return {
+    ...sharedOptions(o, logger),
+    listen: streamAddress(o.localaddr),
+    remote: parsePortRange(o.remoteaddr),
+    connections: o.conn,
+  };
+}
+
+/** What the server's settings mean for the tunnel. */
+export function serverOptions(o: ServerOptions, logger: Logger): TunnelServerOptions {
+  return {
+    ...sharedOptions(o, logger),
+    listen: parsePortRange(o.listen),
+    target: streamAddress(o.target),
+  };
 }
 
 function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): TunnelOptions {
