@@ -17,6 +17,8 @@ export interface Program {
   readonly env: NodeJS.ProcessEnv;
 }
 
+/** With a folder in BENCH_PROFILE, our programs leave CPU profiles there (`node --cpu-prof`). */
+const PROFILES = process.env['BENCH_PROFILE'];
 const packages = join(import.meta.dirname, '..', '..');
 const goPeers = process.env['KCPTUN_GO_PEERS'] ?? join(homedir(), '.cache', 'kcptun-go-peers');
 
@@ -116,8 +118,8 @@ export async function startTunnel(program: Program, flags: readonly string[], cl
     usage: () => [readUsage(client.pid as number), readUsage(server.pid as number)],
     stop: async () => {
       const gone = [client, server].map((child) => once(child, 'exit'));
-      client.kill('SIGKILL');
-      server.kill('SIGKILL');
+      // A profile is written at an orderly end only.
+      for (const child of [client, server]) child.kill(PROFILES === undefined ? 'SIGKILL' : 'SIGTERM');
       target.close();
       await Promise.all(gone);
     },
@@ -138,7 +140,8 @@ export async function startTunnel(program: Program, flags: readonly string[], cl
 function start(command: readonly string[], args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   const [file, ...head] = command;
   const log = process.env['BENCH_VERBOSE'] === undefined ? 'ignore' : 'inherit';
-  return spawn(file as string, [...head, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', log] });
+  const profile = PROFILES !== undefined && file === process.execPath ? ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`] : [];
+  return spawn(file as string, [...profile, ...head, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', log] });
 }
 
 async function connectTo(port: number): Promise<net.Socket> {

@@ -65,14 +65,17 @@ export class ByteQueue {
     return this.#length;
   }
 
-  /** Appends a copy of `length` bytes from `offset`. */
-  append(bytes: Uint8Array, offset: number, length: number): void {
+  /**
+   * Appends a copy of `length` bytes from `offset`.
+   * @param expected - how many bytes will be appended soon, these included: an empty queue chooses the size of its first chunk by it
+   */
+  append(bytes: Uint8Array, offset: number, length: number, expected: number = length): void {
     this.#length += length;
     let tail = this.#chunks[this.#chunks.length - 1];
     while (length > 0) {
       if (tail === undefined || tail.end === tail.bytes.length) {
         // A queue that already holds bytes is a bulk one: go on with large chunks.
-        tail = this.#pool.borrow(tail === undefined ? length : LARGE_CHUNK);
+        tail = this.#pool.borrow(tail === undefined ? expected : LARGE_CHUNK);
         this.#chunks.push(tail);
       }
       const part = Math.min(length, tail.bytes.length - tail.end);

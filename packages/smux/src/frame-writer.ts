@@ -1,13 +1,13 @@
 // What a session has to send, and in which order (PROTOCOL smux §4): control frames first (NOP, SYN, UPD, and the FIN that
-// refuses a stream), then round robin over the streams that can send, one PSH or FIN each. Nothing is queued twice: a frame
+// refuses a stream), then PSH and FIN of the streams that can send, in the order of `SendOrder`. Nothing is queued twice: a frame
 // comes into being when the connection has room for it, from bytes that the stream's owner has lent.
-// Invariant: a stream is in each ring at most once; one that can not send any more is passed over when its turn comes.
 
 import { type ByteSink, Ring, writeU32 } from '@kcptun/common';
 import type { SmuxConfig } from './config.ts';
 import { CMD_FIN, CMD_NOP, CMD_PSH, CMD_SYN, CMD_UPD, HEADER_LENGTH, UPD_LENGTH, writeHeader } from './frame.ts';
 import { MAX_REFUSALS } from './limits.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
+import { SendOrder } from './send-order.ts';
 import type { SmuxStats } from './stats.ts';
 import type { SmuxStream } from './stream.ts';
 
@@ -30,7 +30,7 @@ export class FrameWriter {
   readonly #scratch: Uint8Array = new Uint8Array(HEADER_LENGTH + UPD_LENGTH);
   readonly #control: Ring<SmuxStream> = new Ring();
   readonly #refusals: Ring<number> = new Ring();
-  readonly #ready: Ring<SmuxStream> = new Ring();
+  readonly #order: SendOrder;
   #nop = false;
 
   constructor(config: SmuxConfig, budget: ReceiveBudget, stats: SmuxStats) {
@@ -38,11 +38,12 @@ export class FrameWriter {
     this.#maxFrameSize = config.maxFrameSize;
     this.#budget = budget;
     this.#stats = stats;
+    this.#order = new SendOrder(config.maxFrameSize);
   }
 
   /** Whether `writeNext` has (or may have) something to write. */
   get hasOutput(): boolean {
-    return this.#nop || this.#control.length > 0 || this.#refusals.length > 0 || this.#ready.length > 0;
+    return this.#nop || this.#control.length > 0 || this.#refusals.length > 0 || this.#order.waiting;
   }
 
   /** Has a NOP sent; one that still waits is enough. */
@@ -68,11 +69,9 @@ export class FrameWriter {
     if (this.#refusals.length < MAX_REFUSALS) this.#refusals.push(sid);
   }
 
-  /** Gives a stream its place in the round robin, if it has something to send that its window allows. */
+  /** Gives a stream its place among those that send, if it has something to send that its window allows. */
   schedule(stream: SmuxStream): void {
-    if (stream.scheduled || !stream.sendable) return;
-    stream.scheduled = true;
-    this.#ready.push(stream);
+    this.#order.add(stream);
   }
 
   /** Drops everything. */
@@ -80,7 +79,7 @@ export class FrameWriter {
     this.#nop = false;
     this.#control.clear();
     this.#refusals.clear();
-    this.#ready.clear();
+    this.#order.clear();
   }
 
   /** Writes one frame; false when there is nothing to write. */
@@ -112,22 +111,20 @@ export class FrameWriter {
   }
 
   #writeData(sink: FrameSink): boolean {
-    for (let stream = this.#ready.shift(); stream !== undefined; stream = this.#ready.shift()) {
-      stream.scheduled = false;
-      if (!stream.sendable) continue;
-      if (stream.queue.length === 0) {
-        this.#writeHeader(sink, CMD_FIN, stream.sid);
-        stream.handleFinSent();
-        return true;
-      }
-      this.#writePsh(sink, stream);
-      this.schedule(stream);
-      return true;
+    const stream = this.#order.next();
+    if (stream === undefined) return false;
+    if (stream.queue.length === 0) {
+      this.#writeHeader(sink, CMD_FIN, stream.sid);
+      stream.handleFinSent();
+      this.#order.sent(stream, 0);
+    } else {
+      this.#order.sent(stream, this.#writePsh(sink, stream));
     }
-    return false;
+    return true;
   }
 
-  #writePsh(sink: FrameSink, stream: SmuxStream): void {
+  /** Returns the length of the payload. */
+  #writePsh(sink: FrameSink, stream: SmuxStream): number {
     const queue = stream.queue;
     const whole = sink.frame !== undefined;
     const length = Math.min(this.#maxFrameSize, stream.sendWindow.available, whole ? queue.firstLength : queue.length);
@@ -144,6 +141,7 @@ export class FrameWriter {
       queue.writeTo(sink, length);
     }
     stream.handleSent();
+    return length;
   }
 
   #writeUpdate(sink: FrameSink, stream: SmuxStream): void {

@@ -10,3 +10,5 @@ export const SEND_HIGH_WATER = 131_072;
 export const SEND_LOW_WATER = 65_536;
 /** Version 2: the smallest window that is announced however many streams share the buffer (unless the configured one is smaller). */
 export const MIN_WINDOW = 65_536;
+/** Bytes that a stream with much to send sends in a row while others wait; a frame may exceed it. */
+export const BULK_TURN = 65_536;

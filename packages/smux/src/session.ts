@@ -163,7 +163,7 @@ export class SmuxSession {
   }
 
   /**
-   * Writes frames while the sink has room: control frames, then one frame of each stream in turn. The last one may exceed the room.
+   * Writes frames while the sink has room: control frames, then those of the streams. The last one may exceed the room.
    * The sink must not call back into the session.
    */
   pollTransmit(sink: FrameSink): void {
@@ -197,7 +197,7 @@ export class SmuxSession {
   #handlePayload(bytes: Uint8Array, offset: number, length: number): void {
     this.#payloadLeft -= length;
     const stats = this.#hub.stats;
-    if (this.#payloadStream?.handlePayload(bytes, offset, length)) stats.bytesReceived += length;
+    if (this.#payloadStream?.handlePayload(bytes, offset, length, this.#payloadLeft)) stats.bytesReceived += length;
     else stats.bytesDiscarded += length;
     if (this.#payloadLeft === 0) this.#payloadStream = undefined;
   }

@@ -178,11 +178,11 @@ export class SmuxStream {
     this.#settle();
   }
 
-  /** @internal Payload of a PSH, or a part of it; false when nobody wants it. */
-  handlePayload(bytes: Uint8Array, offset: number, length: number): boolean {
+  /** @internal Payload of a PSH, or a part of it, with `left` bytes of the PSH behind it; false when nobody wants it. */
+  handlePayload(bytes: Uint8Array, offset: number, length: number, left: number): boolean {
     if (this.abandoned || this.#finSeen) return false;
     if (this.#hub.budget.receive(this.receiveWindow, length)) this.#hub.writer.sendUpdate(this);
-    this.#received.append(bytes, offset, length);
+    this.#received.append(bytes, offset, length, length + left);
     this.#hub.notifyReadable(this);
     return true;
   }

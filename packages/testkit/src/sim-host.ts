@@ -176,6 +176,10 @@ export class SimHost implements Host {
     return this.process.now;
   }
 
+  defer(callback: () => void): void {
+    this.setTimer(0, callback);
+  }
+
   setTimer(delay: number, callback: () => void): HostTimer {
     return this.process.after(delay, callback);
   }

@@ -111,6 +111,8 @@ export interface Host {
   now(): number;
   /** Calls back once, not before `delay` has passed. */
   setTimer(delay: number, callback: () => void): HostTimer;
+  /** Calls back once, soon, behind everything that is ready to be handed out now: what many callers ask for is then done once. */
+  defer(callback: () => void): void;
   /** Unpredictable bytes. */
   readonly random: RandomSource;
   /** Memory for packet batches and kernels, shared by everything in the process. */

@@ -58,6 +58,7 @@ export class Link implements SessionOwner, Task {
   #silenceReported = false;
   #heard = false;
   #closed = false;
+  #kickWaits = false;
   /** The link has ended, but its session still takes and discards what comes. */
   #muted = false;
 
@@ -101,6 +102,18 @@ export class Link implements SessionOwner, Task {
     this.#transmit();
     this.#options.udp.flush();
   }
+
+  /** The same a little later, once for all who ask until then: what was taken is worth no datagram of its own. */
+  kickLater(): void {
+    if (this.#kickWaits || this.#closed) return;
+    this.#kickWaits = true;
+    this.#options.host.defer(this.#lateKick);
+  }
+
+  readonly #lateKick = (): void => {
+    this.#kickWaits = false;
+    this.kick();
+  };
 
   /** Ends all streams, says so to the peer as well as the wire can (FIN), and closes the session. Idempotent. */
   close(error?: Error): void {

@@ -143,6 +143,6 @@ export class Pipe implements ByteEvents {
     this.#untaken -= length;
     this.stream.consumed(length);
     this.onStreamReadable();
-    this.link.kick();
+    this.link.kickLater();
   }
 }

@@ -37,6 +37,9 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
   return {
     now: () => performance.now(),
     setTimer: (delay, callback) => queue.setTimer(delay, callback),
+    defer: (callback) => {
+      setImmediate(callback);
+    },
     random: (target) => {
       randomFillSync(target);
     },
