@@ -16,6 +16,8 @@ import type { KcpStats } from './stats.ts';
 
 /** Transmissions of a segment from which on another timeout counts as persistent loss. */
 const PERSISTENT_XMIT = 3;
+/** After a silence, so many segments become due again at a time. */
+const EXPEDITED = 64;
 
 /** The sender's half of a conversation. */
 export class ClassicSender {
@@ -109,6 +111,22 @@ export class ClassicSender {
   reconsider(): void {
     this.#fastAcks.unsettle(this.window.una);
     this.#walkDue = true;
+  }
+
+  /** Gives all that waits for an acknowledgement the timeout of today, {@link EXPEDITED} segments now and as many each interval. */
+  expedite(cur: number): void {
+    const window = this.window;
+    const rto = this.rtt.rto;
+    let count = 0;
+    for (let sn = window.una; sn !== window.unsent; sn = (sn + 1) >>> 0) {
+      const index = sn & window.mask;
+      if (window.slot[index]! < 0) continue;
+      const due = cur + Math.floor(count / EXPEDITED) * this.interval;
+      window.resendts[index] = Math.min(window.resendts[index]!, due);
+      window.rto[index] = rto;
+      count += 1;
+    }
+    this.reconsider();
   }
 
   /** Steps 4-6 of a flush at `cur` (whole ms). Returns the ms until the next flush. */

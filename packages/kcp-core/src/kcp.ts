@@ -155,6 +155,11 @@ export class Kcp {
     return (window.end - window.una) >>> 0;
   }
 
+  /** First sn that the peer has not acknowledged in order (snd_una). */
+  get sndUna(): number {
+    return this.#sender.window.una;
+  }
+
   /** Segments in flight: sent, and not passed by una. */
   get inflight(): number {
     return this.#sender.window.inflight;
@@ -283,21 +288,7 @@ export class Kcp {
    */
   recv(target: Uint8Array): number {
     checkBytes(target, 'target');
-    const size = this.#receiver.peekSize();
-    if (size < 0) return -1;
-    if (size > target.length) return -2;
-    const receiver = this.#receiver;
-    // Counted before: dropping refills the queue, possibly with the beginning of another message.
-    let left = receiver.queued;
-    let at = 0;
-    for (let more = true; more && left > 0; left--) {
-      const start = receiver.headOffset;
-      target.set(receiver.headBytes.subarray(start, start + receiver.headLength), at);
-      at += receiver.headLength;
-      more = receiver.headFrg !== 0;
-      receiver.drop();
-    }
-    return size;
+    return this.#receiver.read(target);
   }
 
   /**
@@ -438,6 +429,16 @@ export class Kcp {
     if (sender.rmtWnd === 0) at = Math.min(at, this.#probe.wait === 0 ? this.#flushedAt + sender.interval : this.#probe.at);
     if (at === Number.POSITIVE_INFINITY) return undefined;
     return Math.max(at, now);
+  }
+
+  /** Asks the peer for its window with the next full flush; the answer tells its una as well. */
+  askWindow(): void {
+    this.#receiver.probe |= ASK_SEND;
+  }
+
+  /** Makes all that is unanswered due again with fresh timeouts, a piece at a time: after a long silence they are long. */
+  expedite(now: number): void {
+    this.#sender.expedite(Math.floor(now));
   }
 
   /** ikcp's way of driving: call it every 10-100 ms, or when `check` says so; it flushes once per interval. */

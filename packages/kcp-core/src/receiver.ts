@@ -127,6 +127,24 @@ export class Receiver {
     if (full && this.queued < this.wnd) this.probe |= ASK_TELL;
   }
 
+  /** Copies the next message to `target` and removes it; its length, -1 when there is none, -2 when `target` is too small. */
+  read(target: Uint8Array): number {
+    const size = this.peekSize();
+    if (size < 0) return -1;
+    if (size > target.length) return -2;
+    // Counted before: dropping refills the queue, possibly with the beginning of another message.
+    let left = this.queued;
+    let at = 0;
+    for (let more = true; more && left > 0; left--) {
+      const start = this.headOffset;
+      target.set(this.headBytes.subarray(start, start + this.headLength), at);
+      at += this.headLength;
+      more = this.headFrg !== 0;
+      this.drop();
+    }
+    return size;
+  }
+
   /** Writes the acknowledgements: those that una covers only when they are the last of the list. Returns how many. */
   writeAcks(writer: PacketWriter): number {
     const count = this.ackCount;

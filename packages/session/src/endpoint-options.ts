@@ -53,9 +53,9 @@ export interface EndpointContext {
   noteEstablished(session: Session): void;
 }
 
-/** A session came, went, or follows its peer to another path. */
+/** A session came, went, or follows its peer to another path; or something else is known of its peer ({@link Session.peer}). */
 export interface SessionEvent {
-  readonly type: 'opened' | 'closed' | 'moved';
+  readonly type: 'opened' | 'closed' | 'moved' | 'peer';
   readonly session: Session;
   /** Why it ended; `undefined` when it was closed by its owner. */
   readonly error?: SessionError;

@@ -129,6 +129,7 @@ export class Endpoint implements EndpointContext {
     this.#random(conv);
     const session = new Session(this, readU32(conv, 0), path, '', now);
     session.active = true;
+    session.watch.asks = true;
     session.established = true;
     this.#byPath.set(path, session);
     this.counters.opened(session, true);
@@ -191,7 +192,7 @@ export class Endpoint implements EndpointContext {
     return next === undefined ? expiry : Math.min(next, expiry);
   }
 
-  /** The next session that was opened by a peer, has ended or has moved. */
+  /** The next session that was opened by a peer, has ended or has moved, or whose peer is seen in another light. */
   pollEvent(): SessionEvent | undefined {
     const event = this.#events.shift();
     if (event?.type === 'opened') this.#unaccepted -= 1;
@@ -234,13 +235,23 @@ export class Endpoint implements EndpointContext {
       if (session.closed) continue;
       const kcp = session.kcp;
       session.adapt(now);
+      session.lookAtPeer(now);
+      if (session.watch.asks && session.peer !== session.knownPeer) {
+        session.knownPeer = session.peer;
+        this.#events.push({ type: 'peer', session });
+      }
       if (session.dirty) {
         session.dirty = false;
         kcp.flush(now);
       } else {
         kcp.flushDeferred(now);
       }
-      this.#deadlines.set(session, kcp.nextTimeout(now));
+      const timeout = kcp.nextTimeout(now);
+      const look = session.watch.next;
+      this.#deadlines.set(
+        session,
+        timeout !== undefined && timeout < look ? timeout : look === Number.POSITIVE_INFINITY ? undefined : look,
+      );
     }
     touched.length = 0;
     this.transmitter.flush();

@@ -11,6 +11,7 @@ import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
 import { InflightLimit } from './inflight.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
+import { type PeerState, PeerWatch } from './peer-watch.ts';
 import { RtoFloor } from './rto-floor.ts';
 import { SessionSink } from './transmitter.ts';
 
@@ -72,6 +73,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   wantsDrained = false;
   /** @internal New bytes were written since the last flush. */
   dirty = false;
+  /** @internal The state that the owner was told last. */
+  knownPeer: PeerState = 'unknown';
+  /** @internal */ readonly watch: PeerWatch;
 
   readonly #context: EndpointContext;
   readonly #encoder: FecEncoder | undefined;
@@ -114,6 +118,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       pool: context.segments,
     });
     this.kcp.deferFlush = true;
+    this.watch = new PeerWatch(this.kcp.sndUna, now);
     this.#minRto = this.kcp.minRto;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
     this.kcp.inflightLimit = this.#inflight.limit;
@@ -132,6 +137,26 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     if (this.established) return;
     this.established = true;
     this.#context.noteEstablished(this);
+  }
+
+  /** What is known of the peer. A session that a peer opened never says `silent` or `restarted`. */
+  get peer(): PeerState {
+    return this.watch.state;
+  }
+
+  /** Time of the last packet that the session's own peer sent, not one that has taken its place; ms. */
+  get lastAnswered(): number {
+    return this.watch.heardAt;
+  }
+
+  /** First sn that would be given to what is written now, or a smaller one that is not sent yet. */
+  get nextSn(): number {
+    return (this.kcp.sndUna + this.kcp.inflight) >>> 0;
+  }
+
+  /** First sn that the peer has not acknowledged in order. */
+  get unacknowledgedSn(): number {
+    return this.kcp.sndUna;
   }
 
   /** Whether everything written was acknowledged. */
@@ -299,6 +324,13 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     kcp.minRto = Math.max(this.#minRto, floor + kcp.interval);
   }
 
+  /** @internal Once per turn, before the flush: asks a peer that does not answer. */
+  lookAtPeer(now: number): void {
+    if (!this.watch.look(now, this.kcp.inflight > 0, this.kcp.rto)) return;
+    this.kcp.askWindow();
+    this.dirty = true;
+  }
+
   /** @internal Gives memory back; the endpoint has forgotten the session. */
   release(): void {
     this.#decoder?.close();
@@ -319,8 +351,15 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): void {
     if (regular && length >= OVERHEAD && bytes[offset + 4] === CMD_PUSH) this.#noteTs(readU32(bytes, offset + 8));
     const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
-    if (result < 0) this.#context.counters.totals.KCPInErrors += 1;
-    else this.lastReceived = now;
+    if (result < 0) {
+      this.#context.counters.totals.KCPInErrors += 1;
+      return;
+    }
+    this.lastReceived = now;
+    // A packet that FEC rebuilt comes late and tells nothing new.
+    if (!regular) return;
+    const { watch, kcp } = this;
+    if (watch.handlePacket(bytes[offset + 4]!, readU32(bytes, offset + 8), readU32(bytes, offset + 16), kcp.sndUna, now)) kcp.expedite(now);
   }
 
   #noteTs(ts: number): void {

@@ -114,6 +114,7 @@ export class FrameWriter {
     const stream = this.#order.next();
     if (stream === undefined) return false;
     if (stream.queue.length === 0) {
+      if (stream.cut) this.#writeHeader(sink, CMD_PSH, stream.sid);
       this.#writeHeader(sink, CMD_FIN, stream.sid);
       stream.handleFinSent();
       this.#order.sent(stream, 0);

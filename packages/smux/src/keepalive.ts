@@ -1,7 +1,10 @@
 // When to send NOP and when to give the peer up (PROTOCOL smux §6). The only timers of a session; both are fixed periods
-// from the start of the session, and a check that comes late is not made up for.
+// from the start of the session, and a check that comes late is not made up for: a process or machine that slept has heard nobody.
 
 import type { SmuxConfig } from './config.ts';
+
+/** A check that comes this much too late, in ms, blames nobody. */
+const OVERSLEPT = 2000;
 
 /** The two periods of a session. */
 export class Keepalive {
@@ -38,10 +41,11 @@ export class Keepalive {
   /** Whether the check is due and finds the peer dead; `listening` is false while the session itself takes no input. */
   peerDead(now: number, listening: boolean): boolean {
     if (this.#interval === 0 || now < this.#nextCheck) return false;
+    const overslept = now - this.#nextCheck > OVERSLEPT;
     this.#nextCheck = later(this.#nextCheck, this.#timeout, now);
     const heard = this.#heard;
     this.#heard = false;
-    return listening && !heard;
+    return listening && !heard && !overslept;
   }
 }
 

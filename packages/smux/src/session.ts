@@ -130,6 +130,11 @@ export class SmuxSession {
     }
   }
 
+  /** Has a NOP sent: the peer's side of the connection acknowledges it, the session does not answer. */
+  ping(): void {
+    if (!this.#hub.ended) this.#hub.writer.sendNop();
+  }
+
   /** When `handleTimeout` is to be called next, in ms; `undefined`: never. */
   nextTimeout(): number | undefined {
     return this.#hub.ended ? undefined : this.#keepalive.next;
@@ -229,6 +234,7 @@ export class SmuxSession {
     } else if (cmd === CMD_PSH) {
       this.#payloadLeft = length;
       this.#payloadStream = this.#hub.streams.get(sid);
+      if (length === 0) this.#payloadStream?.handleMark();
     } else if (cmd === CMD_SYN) {
       this.#handleSyn(sid, now);
     } else if (cmd === CMD_FIN) {

@@ -1,6 +1,7 @@
 // One stream of a session: two independent directions, each ended by FIN (PROTOCOL smux §7).
 //
 //   sending:    write (lent) -> queue -> PSH ... -> end() -> FIN behind all data
+//               reset() drops the queue: empty PSH, FIN (ours only: everybody else ignores the PSH)
 //   receiving:  PSH -> received -> take() -> consumed() -> tokens back to the bucket, UPD (version 2)
 //
 // The session forgets a stream when FIN was sent and either FIN was received and all bytes were taken, or the owner closed it.
@@ -38,6 +39,8 @@ export class SmuxStream {
   #lastLength = 0;
   #refusing = false;
   #endCalled = false;
+  #cut = false;
+  #cutSeen = false;
   #finSent = false;
   #finSeen = false;
   #removed = false;
@@ -148,6 +151,30 @@ export class SmuxStream {
    * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent. Further calls do nothing.
    */
   close(): void {
+    this.#giveUp();
+  }
+
+  /**
+   * Like `close`, for an end that is not orderly: unsent bytes are dropped in any case, and a peer of this implementation learns that what it got is
+   * not all (its stream has the error `KCPTUN_ERR_SMUX_RESET`). Others see an ordinary end.
+   */
+  reset(): void {
+    if (this.abandoned) return;
+    if (!this.#removed) {
+      this.queue.clear();
+      this.#cut = true;
+      // After an end that was orderly a second FIN follows: it is not about what was sent but about what is not taken any more.
+      this.#finSent = false;
+    }
+    this.#giveUp();
+  }
+
+  /** @internal Whether the FIN that is being written ends data that is not complete. */
+  get cut(): boolean {
+    return this.#cut;
+  }
+
+  #giveUp(): void {
     if (this.abandoned) return;
     this.abandoned = true;
     this.#received.clear();
@@ -181,14 +208,24 @@ export class SmuxStream {
   /** @internal Payload of a PSH, or a part of it, with `left` bytes of the PSH behind it; false when nobody wants it. */
   handlePayload(bytes: Uint8Array, offset: number, length: number, left: number): boolean {
     if (this.abandoned || this.#finSeen) return false;
+    this.#cutSeen = false;
     if (this.#hub.budget.receive(this.receiveWindow, length)) this.#hub.writer.sendUpdate(this);
     this.#received.append(bytes, offset, length, length + left);
     this.#hub.notifyReadable(this);
     return true;
   }
 
+  /** @internal A PSH without payload: right before a FIN it marks a reset. */
+  handleMark(): void {
+    this.#cutSeen = true;
+  }
+
   /** @internal The peer's FIN. */
   handleFin(): void {
+    if (this.#cutSeen && this.#error === undefined) {
+      this.#error = new SmuxError('KCPTUN_ERR_SMUX_RESET', 'the other end was reset');
+      this.#hub.notifyReadable(this);
+    }
     if (this.#finSeen) return;
     this.#finSeen = true;
     this.#hub.budget.finish(this.receiveWindow);

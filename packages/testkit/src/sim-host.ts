@@ -54,7 +54,7 @@ const ARENA_BYTES = 32 * 1024 * 1024;
 export class SimWorld {
   readonly clock: VirtualClock = new VirtualClock();
   readonly network: SimNetwork;
-  /** Names that hosts can resolve. */
+  /** Names that hosts can resolve, each to one or more addresses with a blank between them. */
   readonly names: Map<string, string> = new Map();
   readonly #hosts: Map<string, SimHost> = new Map();
   readonly #addresses: string[] = [];
@@ -188,15 +188,19 @@ export class SimHost implements Host {
     return createPacketCrypt({ method, key, random: this.random, memory: this.memory });
   }
 
-  resolve(name: string, port: number, callback: (error: Error | undefined, address: SocketAddress | undefined) => void): void {
+  resolve(name: string, port: number, callback: (error: Error | undefined, addresses: readonly SocketAddress[] | undefined) => void): void {
     if (/^[0-9.]+$|:/.test(name)) {
-      callback(undefined, socketAddress(name, port));
+      callback(undefined, [socketAddress(name, port)]);
       return;
     }
     this.setTimer(1, () => {
-      const address = this.#world.names.get(name);
-      if (address === undefined) callback(new Error(`lookup ${name}: ENOTFOUND`), undefined);
-      else callback(undefined, socketAddress(address, port));
+      const addresses = this.#world.names.get(name)?.split(' ');
+      if (addresses === undefined) callback(new Error(`lookup ${name}: ENOTFOUND`), undefined);
+      else
+        callback(
+          undefined,
+          addresses.map((address) => socketAddress(address, port)),
+        );
     });
   }
 

@@ -164,7 +164,7 @@ describe('hosts', () => {
       (error) => answers.push(error?.message),
     );
     world.names.set('known', '10.0.0.9');
-    host.resolve('known', 1, (_error, address) => answers.push(address?.address));
+    host.resolve('known', 1, (_error, addresses) => answers.push(addresses?.[0]?.address));
     host.resolve('unknown', 1, (error) => answers.push(error?.message));
     world.clock.runUntilIdle(10);
     expect(answers).toEqual([

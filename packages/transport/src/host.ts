@@ -121,8 +121,8 @@ export interface Host {
   readonly datagramBackend: string;
   /** The best cipher backend there is here. */
   createCrypt(method: CryptMethod, key: Uint8Array): PacketCrypt;
-  /** Looks a name up (IP literals too); each call asks anew. */
-  resolve(name: string, port: number, callback: (error: Error | undefined, address: SocketAddress | undefined) => void): void;
+  /** Looks a name up (IP literals too); each call asks anew. Gives all addresses of both families, at least one, best first. */
+  resolve(name: string, port: number, callback: (error: Error | undefined, addresses: readonly SocketAddress[] | undefined) => void): void;
   /** Opens a datagram socket; calls back when it is bound. */
   openDatagram(
     options: DatagramOptions,

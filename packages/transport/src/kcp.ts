@@ -189,7 +189,7 @@ async function lookUp(host: Host, { address, port, signal }: DialOptions): Promi
     return await new Promise<SocketAddress>((resolve, reject) => {
       abort = () => reject(new TransportError('KCPTUN_ERR_TRANSPORT_ABORTED', 'dialing was aborted', { cause: signal?.reason }));
       signal?.addEventListener('abort', abort);
-      host.resolve(address, port, (error, found) => (found === undefined ? reject(error) : resolve(found)));
+      host.resolve(address, port, (error, found) => (found === undefined ? reject(error) : resolve(found[0] as SocketAddress)));
     });
   } finally {
     if (abort !== undefined) signal?.removeEventListener('abort', abort);

@@ -3,7 +3,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import { DROPPED, type PacketBatch } from '@kcptun/common';
-import { Endpoint, type EndpointOptions, type Session, type SessionError, type SessionEvent } from '@kcptun/session';
+import { Endpoint, type EndpointOptions, type PeerState, type Session, type SessionError, type SessionEvent } from '@kcptun/session';
 import { addressGroup, formatAddress } from './address.ts';
 import type { DatagramOptions, DatagramSocket, Host, SocketAddress } from './host.ts';
 import type { Scheduler, Task } from './scheduler.ts';
@@ -16,6 +16,8 @@ export interface SessionOwner {
   onWritable(): void;
   /** The peer has another address now: the session's path has changed. */
   onMoved?(): void;
+  /** Something else is known of the peer. */
+  onPeer?(state: PeerState): void;
   /** The session has ended; the last call. */
   onClosed(error: SessionError | undefined): void;
 }
@@ -171,6 +173,8 @@ export class UdpEndpoint implements Task {
       }
       this.#pollEvents();
       endpoint.flush(now);
+      // The flush has a look at the peers; what owners do about it has to leave as well.
+      if (this.#pollEvents()) endpoint.flush(now);
       // After the flush: what closed sessions had to send still needs its address.
       for (let path = endpoint.pollForgottenPath(); path !== undefined; path = endpoint.pollForgottenPath()) this.#socket?.forget(path);
     } finally {
@@ -193,10 +197,17 @@ export class UdpEndpoint implements Task {
     this.#events.onMoved?.(session, before, after);
   }
 
-  #pollEvents(): void {
+  /** Returns whether there was an event. */
+  #pollEvents(): boolean {
     const endpoint = this.endpoint;
+    let any = false;
     for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
       const { session } = event;
+      any = true;
+      if (event.type === 'peer') {
+        (session.owner as SessionOwner | undefined)?.onPeer?.(session.peer);
+        continue;
+      }
       if (event.type === 'closed') {
         (session.owner as SessionOwner | undefined)?.onClosed(event.error);
         session.owner = undefined;
@@ -209,6 +220,7 @@ export class UdpEndpoint implements Task {
       this.#events.onSession?.(session);
       if (session.owner === undefined && !session.closed) session.close();
     }
+    return any;
   }
 }
 

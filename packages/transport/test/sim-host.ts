@@ -49,7 +49,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
     createCrypt: (method, key) => createPacketCrypt({ method, key, random: random.source, memory }),
     resolve: (name, port, callback) => {
       clock.after(3, () => {
-        if (name === 'server') callback(undefined, { address: '10.0.0.1', port, family: 4 });
+        if (name === 'server') callback(undefined, [{ address: '10.0.0.1', port, family: 4 }]);
         else callback(new Error(`no such name: ${name}`), undefined);
       });
     },

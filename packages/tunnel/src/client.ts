@@ -7,11 +7,19 @@ import { Counters } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
-import { Dialer } from './dialer.ts';
-import { waitUntil } from './drain.ts';
+import type { DialerOptions } from './dialer.ts';
+import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
-import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelClientOptions } from './options.ts';
+import {
+  openHost,
+  parseClientOptions,
+  parseTunnelOptions,
+  type ResolvedClientOptions,
+  type ResolvedTunnelOptions,
+  type TunnelClientOptions,
+} from './options.ts';
 import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
+import { Slot } from './slot.ts';
 import { SocketNotes } from './socket-notes.ts';
 
 /** A running client. Emits the events of {@link TunnelEvents}. */
@@ -19,11 +27,12 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   readonly counters: Counters = new Counters();
   readonly #options: TunnelClientOptions;
   readonly #resolved: ResolvedTunnelOptions;
+  readonly #clientOptions: ResolvedClientOptions;
   readonly #host: Host;
   readonly #pipes: PipeSet;
   readonly #pool: ChunkPool = new ChunkPool();
   #crypt: PacketCrypt | undefined;
-  #slots: Dialer[] = [];
+  #slots: Slot[] = [];
   #next = 0;
   #listener: ByteListener | undefined;
   #state: 'new' | 'running' | 'stopped' = 'new';
@@ -33,12 +42,9 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     super();
     this.#options = options;
     this.#resolved = parseTunnelOptions(options);
-    const connections = options.connections ?? 1;
-    if (!Number.isInteger(connections) || connections < 1 || connections > 65_535) {
-      throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `connections must be between 1 and 65535, got ${connections}`);
-    }
-    this.#host = openHost(options.host, connections);
-    this.#pipes = new PipeSet(this, this.#resolved);
+    this.#clientOptions = parseClientOptions(options);
+    this.#host = openHost(options.host, this.#clientOptions.connections);
+    this.#pipes = new PipeSet(this.#host, this, this.#resolved);
   }
 
   /** Where applications can connect, once started: `127.0.0.1:12948`. */
@@ -63,21 +69,22 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     const scheduler = new Scheduler(this.#host);
     const crypt = openCrypt(this.#host, options);
     this.#crypt = crypt;
-    const shared = {
+    const shared: DialerOptions = {
       host: this.#host,
       scheduler,
       crypt,
       options,
+      clientOptions: this.#clientOptions,
       remote: this.#options.remote,
       pool: this.#pool,
       codec: openCodec(options.compression),
       counters: this.counters,
       pipes: this.#pipes,
       notes: new SocketNotes(options.logger),
-      events: this as TunnelClient,
+      events: this,
     };
     options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));
-    for (let slot = 0; slot < (this.#options.connections ?? 1); slot++) this.#slots.push(new Dialer(shared));
+    for (let slot = 0; slot < this.#clientOptions.connections; slot++) this.#slots.push(new Slot(shared));
     await new Promise<void>((resolve, reject) => {
       this.#host.listen(
         this.#options.listen,
@@ -120,9 +127,16 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   async drain(timeout: number): Promise<boolean> {
     this.#listener?.close();
     const drained = await waitUntil(this.#host, timeout, () => this.#state === 'stopped' || this.#idle);
+    if (!drained) await this.#cut();
     const cut = this.#state === 'stopped';
     this.stop();
     return drained && !cut;
+  }
+
+  /** Resets what is still open, and gives the peers time to hear of it: with full windows that takes more than a stop does. */
+  async #cut(): Promise<void> {
+    this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
+    await waitUntil(this.#host, FAREWELL, () => this.#state === 'stopped' || this.stats().links.every((link) => link.settled));
   }
 
   /** What the client does at this moment. */
@@ -140,7 +154,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   }
 
   #accept(connection: ByteConnection): void {
-    const slot = this.#slots[this.#next % this.#slots.length] as Dialer;
+    const slot = this.#slots[this.#next % this.#slots.length] as Slot;
     this.#next = (this.#next + 1) & 0xffff;
     slot.acquire((error, link) => {
       if (link === undefined || this.#state !== 'running') {

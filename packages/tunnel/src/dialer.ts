@@ -1,15 +1,13 @@
-// One slot of the client's session pool: makes a session when the first connection asks for one, makes a new one when that has ended, and
-// tries again with growing pauses when it can not be made. Connections wait meanwhile; nothing else does.
+// Makes sessions, one at a time: looks the server's name up, opens a socket of its own to one of its addresses and a port of the range, and tries
+// again with growing pauses when that can not be done. Nothing waits for it but those who asked.
 
 import type { EventEmitter } from 'node:events';
 import type { ChunkPool } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
 import type { Counters } from '@kcptun/session';
-import { formatAddress, type Host, type HostTimer, type PortRangeAddress, type Scheduler, UdpEndpoint } from '@kcptun/transport';
-import { TunnelError } from './errors.ts';
-import { Link } from './link.ts';
-import type { ResolvedTunnelOptions } from './options.ts';
+import { type Host, type HostTimer, type PortRangeAddress, type Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
+import type { ResolvedClientOptions, ResolvedTunnelOptions } from './options.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
 import type { SocketNotes } from './socket-notes.ts';
@@ -17,7 +15,7 @@ import { logSocketTrouble } from './socket-trouble.ts';
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 8000;
-/** How often a connection waits for another attempt before it is reset. */
+/** How often it is tried again before those who wait are told. */
 const MAX_ATTEMPTS = 5;
 
 /** What all slots of a client share. */
@@ -26,6 +24,7 @@ export interface DialerOptions {
   readonly scheduler: Scheduler;
   readonly crypt: PacketCrypt;
   readonly options: ResolvedTunnelOptions;
+  readonly clientOptions: ResolvedClientOptions;
   readonly remote: PortRangeAddress;
   readonly pool: ChunkPool;
   readonly codec: BlockCodec | undefined;
@@ -35,154 +34,144 @@ export interface DialerOptions {
   readonly events: EventEmitter<TunnelEvents>;
 }
 
-type Waiter = (error: Error | undefined, link: Link | undefined) => void;
+/** What a dialer tells its owner. */
+export interface DialerEvents {
+  /** A socket to the server is open; the dialer rests. */
+  onConnected(udp: UdpEndpoint): void;
+  /** The machine says that nobody listens behind such a socket, and the name has an address that was not tried yet. */
+  onRefused(udp: UdpEndpoint): void;
+  /** After {@link MAX_ATTEMPTS} attempts in a row; returns whether to go on. */
+  onExhausted(error: Error): boolean;
+}
 
-/** Makes and keeps one session. */
+/** Opens sockets to the server. */
 export class Dialer {
   readonly #shared: DialerOptions;
+  readonly #events: DialerEvents;
   readonly #refusals: RefusalReport;
-  #link: Link | undefined;
-  #udp: UdpEndpoint | undefined;
-  #waiters: Waiter[] = [];
-  #attempts = 0;
   #retry: HostTimer | undefined;
+  #underWay = false;
+  #attempts = 0;
+  #exhausted = false;
+  /** Counts the addresses of the name that were tried: the next one is another, when there is another. */
+  #turn = 0;
+  /** Addresses that were passed over since the last pause. */
+  #passedOver = 0;
   #closed = false;
 
-  constructor(shared: DialerOptions) {
+  constructor(shared: DialerOptions, events: DialerEvents) {
     this.#shared = shared;
+    this.#events = events;
     this.#refusals = new RefusalReport(shared.options.logger);
   }
 
-  /** The live links of this slot. */
-  get links(): readonly Link[] {
-    return this.#link === undefined ? [] : [this.#link];
+  /** Whether it is at work, or waits until it tries again. */
+  get busy(): boolean {
+    return this.#underWay || this.#retry !== undefined;
   }
 
-  /** Number of connections that wait for a link. */
-  get waiting(): number {
-    return this.#waiters.length;
+  /** Starts to make a session, unless that is under way. */
+  dial(): void {
+    if (this.#closed || this.busy) return;
+    this.#attempt();
   }
 
-  /** Calls back with a live link: at once when there is one. */
-  acquire(waiter: Waiter): void {
-    if (this.#closed) {
-      waiter(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'), undefined);
-    } else if (this.#link !== undefined) {
-      waiter(undefined, this.#link);
-    } else {
-      this.#waiters.push(waiter);
-      if (this.#waiters.length === 1) this.#dial();
-    }
-  }
-
-  /** Ends the session and answers everyone who waits. */
-  close(): void {
-    this.#closed = true;
-    this.#retry?.cancel();
-    this.#link?.close();
-    this.#udp?.close();
-    this.#settle(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'), undefined);
-  }
-
-  #dial(): void {
-    const { host, remote, options } = this.#shared;
-    this.#attempts += 1;
-    host.resolve(remote.host === '' ? '127.0.0.1' : remote.host, this.#pickPort(), (error, address) => {
-      if (this.#closed) return;
-      if (address === undefined) {
-        this.#failed(error as Error);
-        return;
-      }
-      const udpOptions = {
-        role: 'client' as const,
-        crypt: this.#shared.crypt,
-        parameters: options.session,
-        counters: this.#shared.counters,
-        host: '',
-        port: 0,
-        remote: address,
-        bufferSize: options.socketBuffer,
-        dscp: options.dscp,
-        replayProtection: options.replayProtection,
-      };
-      const events = {
-        onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
-        onTrouble: (trouble: Error) => logSocketTrouble(options.logger, trouble),
-      };
-      try {
-        UdpEndpoint.open(host, this.#shared.scheduler, udpOptions, events, (failure, udp) => {
-          if (this.#closed) udp?.close();
-          else if (udp === undefined) this.#failed(failure as Error);
-          else this.#connected(udp);
-        });
-      } catch (failure) {
-        this.#failed(failure as Error); // the host's memory is full
-      }
-    });
-  }
-
-  #connected(udp: UdpEndpoint): void {
-    const { host, scheduler, options, pool, codec, events } = this.#shared;
-    this.#udp = udp;
+  /** A session that was made answers: the address was a good one. */
+  succeeded(): void {
     this.#attempts = 0;
-    this.#shared.notes.log(udp.socket);
-    const link: Link = new Link({
-      host,
-      scheduler,
-      udp,
-      client: true,
-      smux: options.smux,
-      codec,
-      pool,
-      events: {
-        onStream: (stream) => stream.close(), // a kcptun server never opens streams
-        onClosed: (error) => this.#lost(link, udp, error),
-        onHeartbeat: (now) => this.#shared.pipes.sweep(link, now),
-        onSilence: (explanation) => options.logger.warn(`${link.remoteLabel}: ${explanation}`),
-      },
-    });
-    this.#link = link;
-    const local = formatAddress(udp.socket.local.address, udp.socket.local.port);
-    options.logger.info(`smux version: ${options.smux.version} on connection: ${local} -> ${link.remoteLabel}`, {
-      event: 'session.open',
-      local,
-      remote: link.remoteLabel,
-    });
-    events.emit('session', link);
-    this.#settle(undefined, link);
+    this.#passedOver = 0;
+    this.#exhausted = false;
   }
 
-  #lost(link: Link, udp: UdpEndpoint, error: Error | undefined): void {
-    if (this.#link === link) this.#link = undefined;
-    const { logger } = this.#shared.options;
-    if (error !== undefined && !this.#closed) {
-      const fields = { event: 'session.close', remote: link.remoteLabel, error: error.message };
-      logger.warn(`session to ${link.remoteLabel} ended: ${error.message}`, fields);
-    }
-    this.#shared.events.emit('sessionClosed', link, error);
-    // The end may have come in a turn of this very socket: close it after the turn.
-    this.#shared.host.setTimer(0, () => udp.close());
+  /** The address in use is no good: the next session is made to another one, if the name has another. */
+  passOver(): void {
+    this.#turn += 1;
+    this.#passedOver += 1;
   }
 
-  #failed(error: Error): void {
-    const { host, options } = this.#shared;
+  /** A session that was made does not answer, or none could be made: tries again after a pause, at another address of the name if there is one. */
+  failed(error: Error): void {
+    if (this.#closed) return;
+    this.#turn += 1;
+    this.#passedOver = 0;
     if (this.#attempts >= MAX_ATTEMPTS) {
       this.#attempts = 0;
-      this.#settle(
-        new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `giving up after ${MAX_ATTEMPTS} attempts: ${error.message}`, { cause: error }),
-        undefined,
-      );
-      return;
+      this.#exhausted = true;
+      if (!this.#events.onExhausted(new Error(`giving up after ${MAX_ATTEMPTS} attempts: ${error.message}`, { cause: error }))) {
+        this.#exhausted = false;
+        return;
+      }
     }
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.#attempts - 1));
-    options.logger.error(`re-connecting in ${pause / 1000} s: ${error.message}`);
-    this.#retry = host.setTimer(pause, () => this.#dial());
+    const pause = this.#exhausted ? LONGEST_PAUSE : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.#attempts - 1));
+    this.#shared.options.logger.error(`re-connecting in ${pause / 1000} s: ${error.message}`);
+    this.#retry = this.#shared.host.setTimer(pause, () => {
+      this.#retry = undefined;
+      this.#attempt();
+    });
   }
 
-  #settle(error: Error | undefined, link: Link | undefined): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter(error, link);
+  /** Takes back an attempt that waits for its time. */
+  rest(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+  }
+
+  /** Ends all attempts. */
+  close(): void {
+    this.#closed = true;
+    this.rest();
+  }
+
+  #attempt(): void {
+    const { host, remote } = this.#shared;
+    this.#underWay = true;
+    this.#attempts += 1;
+    host.resolve(remote.host === '' ? '127.0.0.1' : remote.host, this.#pickPort(), (error, addresses) => {
+      if (this.#closed) return;
+      if (addresses === undefined || addresses.length === 0) {
+        this.#underWay = false;
+        this.failed(error as Error);
+        return;
+      }
+      this.#open(addresses[this.#turn % addresses.length] as SocketAddress, addresses.length);
+    });
+  }
+
+  #open(address: SocketAddress, choices: number): void {
+    const { host, scheduler, options, crypt, counters } = this.#shared;
+    const udpOptions = {
+      role: 'client' as const,
+      crypt,
+      parameters: options.session,
+      counters,
+      host: '',
+      port: 0,
+      remote: address,
+      bufferSize: options.socketBuffer,
+      dscp: options.dscp,
+      replayProtection: options.replayProtection,
+    };
+    let opened: UdpEndpoint | undefined;
+    const events = {
+      onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
+      onTrouble: (trouble: Error) => {
+        logSocketTrouble(options.logger, trouble);
+        if (opened === undefined || this.#closed || !trouble.message.includes('ECONNREFUSED')) return;
+        if (this.#passedOver < choices - 1) this.#events.onRefused(opened);
+      },
+    };
+    const done = (failure: Error | undefined, udp: UdpEndpoint | undefined): void => {
+      this.#underWay = false;
+      opened = udp;
+      if (this.#closed) udp?.close();
+      else if (udp === undefined) this.failed(failure as Error);
+      else this.#events.onConnected(udp);
+    };
+    try {
+      UdpEndpoint.open(host, scheduler, udpOptions, events, done);
+    } catch (failure) {
+      done(failure as Error, undefined); // the host's memory is full
+    }
   }
 
   /** A uniformly random port of the range, anew for each session. */

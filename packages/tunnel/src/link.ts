@@ -5,7 +5,7 @@
 
 import type { ChunkPool } from '@kcptun/common';
 import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
-import type { Session } from '@kcptun/session';
+import type { PeerState, Session } from '@kcptun/session';
 import { type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
 import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
@@ -21,6 +21,8 @@ interface LinkEvents {
   onSilence?(explanation: string): void;
   /** The peer has sent its first frame that makes sense. Called once at most. */
   onEstablished?(): void;
+  /** Something else is known of the peer ({@link Session.peer}). */
+  onPeer?(state: PeerState): void;
   /** Comes with every heartbeat: time to look after the streams. */
   onHeartbeat(now: number): void;
 }
@@ -53,7 +55,8 @@ export class Link implements SessionOwner, Task {
   /** The first bytes that came: they tell a mismatch of settings by name. */
   readonly #opening: Uint8Array = new Uint8Array(OPENING_LENGTH);
   #openingLength = 0;
-  readonly #madeAt: number;
+  /** When the link was made, in ms of the host's clock. */
+  readonly madeAt: number;
   #timeouts = 0;
   #silenceReported = false;
   #heard = false;
@@ -66,7 +69,7 @@ export class Link implements SessionOwner, Task {
   constructor(options: LinkOptions, session?: Session) {
     const now = options.host.now();
     this.#options = options;
-    this.#madeAt = now;
+    this.madeAt = now;
     this.pool = options.pool;
     this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
     this.#decoder = options.codec === undefined ? undefined : new SnappyDecoder({ codec: options.codec });
@@ -93,6 +96,12 @@ export class Link implements SessionOwner, Task {
    */
   openStream(): SmuxStream {
     return this.smux.openStream(this.#options.host.now());
+  }
+
+  /** Has the peer asked for a sign of life: it acknowledges a heartbeat. */
+  ping(): void {
+    this.smux.ping();
+    this.kick();
   }
 
   /** Moves what can move, after something was written, taken or closed: frames out, and input that had to wait. */
@@ -170,6 +179,10 @@ export class Link implements SessionOwner, Task {
     this.remoteLabel = this.#options.udp.remoteLabel(this.session.path);
   }
 
+  onPeer(state: PeerState): void {
+    if (!this.#closed) this.#options.events.onPeer?.(state);
+  }
+
   onClosed(error: Error | undefined): void {
     this.#options.scheduler.set(this, undefined);
     this.close(error);
@@ -198,7 +211,7 @@ export class Link implements SessionOwner, Task {
   #reportSilence(): void {
     this.#timeouts += 1;
     if (this.#heard || this.#silenceReported) return;
-    const acknowledged = this.session.lastReceived > this.#madeAt;
+    const acknowledged = this.session.lastReceived > this.madeAt;
     if (acknowledged && this.#timeouts < 2 && !this.smux.closed) return;
     this.#silenceReported = true;
     this.#options.events.onSilence?.(explainSilence(acknowledged));

@@ -29,6 +29,8 @@ export interface TunnelOptions {
   readonly session?: SessionTuning;
   /** Stream multiplexing; times in ms. */
   readonly smux?: Partial<SmuxConfig>;
+  /** How long the end of a direction waits before it is passed on, in ms, default 0 (upstream: `--closewait`); a reset never waits. */
+  readonly closeWait?: number;
   /** Wanted size of the kernel's socket buffers in bytes, default 4194304 (upstream: `--sockbuf`). */
   readonly socketBuffer?: number;
   /**
@@ -57,6 +59,10 @@ export interface TunnelClientOptions extends TunnelOptions {
   readonly remote: PortRangeAddress;
   /** Number of KCP sessions that streams are spread over, 1 to 65535, default 1 (upstream: `--conn`). */
   readonly connections?: number;
+  /** Age in ms at which a session gets no new streams, default 0: never (upstream: `--autoexpire`). */
+  readonly autoExpire?: number;
+  /** How long a session that has expired may live on for its streams, in ms, default 600000; -1: as long as they do (upstream: `--scavengettl`). */
+  readonly scavengeTtl?: number;
 }
 
 /** Options of a server. */
@@ -79,12 +85,23 @@ export interface ResolvedTunnelOptions {
   readonly qpp: Readonly<Required<QppOptions>> | undefined;
   readonly session: Readonly<SessionParameters>;
   readonly smux: Readonly<SmuxConfig>;
+  readonly closeWait: number;
   readonly socketBuffer: number;
   readonly dscp: number;
   readonly replayProtection: boolean;
   readonly quiet: boolean;
   readonly logger: Logger;
 }
+
+/** What only a client has, after checking. */
+export interface ResolvedClientOptions {
+  readonly connections: number;
+  readonly autoExpire: number;
+  readonly scavengeTtl: number;
+}
+
+/** The longest time that can be given in seconds as a signed 32-bit number, in ms. */
+const LONGEST_TIME = 0x7fffffff * 1000;
 
 /** Memory that everything but the batches of sockets may take of the host's, in bytes. */
 const SHARED_MEMORY = 16 * 1024 * 1024;
@@ -115,11 +132,28 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
       qpp: options.qpp === undefined ? undefined : parseQppOptions(options.qpp),
       session: parseSessionParameters(options.session),
       smux: parseSmuxConfig(options.smux ?? {}),
+      closeWait: checkInteger(options.closeWait ?? 0, 'closeWait', 0, LONGEST_TIME),
       socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
       dscp: checkInteger(options.dscp ?? 0, 'dscp', 0, 63),
       replayProtection: options.replayProtection ?? true,
       quiet: options.quiet ?? false,
       logger: options.logger ?? SILENT_LOGGER,
+    };
+  } catch (cause) {
+    throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });
+  }
+}
+
+/**
+ * Checks what only a client has and fills in defaults.
+ * @throws {TunnelError} KCPTUN_ERR_TUNNEL_CONFIG naming the option
+ */
+export function parseClientOptions(options: TunnelClientOptions): ResolvedClientOptions {
+  try {
+    return {
+      connections: checkInteger(options.connections ?? 1, 'connections', 1, 65_535),
+      autoExpire: checkInteger(options.autoExpire ?? 0, 'autoExpire', 0, LONGEST_TIME),
+      scavengeTtl: checkInteger(options.scavengeTtl ?? 600_000, 'scavengeTtl', -1, LONGEST_TIME),
     };
   } catch (cause) {
     throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });

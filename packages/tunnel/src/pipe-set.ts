@@ -6,10 +6,10 @@ import type { LogFields } from '@kcptun/common';
 import { QppPads } from '@kcptun/crypt';
 import type { SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
-import type { ByteConnection } from '@kcptun/transport';
+import type { ByteConnection, Host } from '@kcptun/transport';
 import type { Link } from './link.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
-import { Pipe } from './pipe.ts';
+import { Pipe, type PipeOptions } from './pipe.ts';
 
 /** Events of TunnelClient and TunnelServer. */
 export interface TunnelEvents {
@@ -46,11 +46,14 @@ export class PipeSet {
   readonly #emitter: EventEmitter<TunnelEvents>;
   readonly #options: ResolvedTunnelOptions;
   readonly #qpp: QppPads | undefined;
+  readonly #pipeOptions: PipeOptions;
 
-  constructor(emitter: EventEmitter<TunnelEvents>, options: ResolvedTunnelOptions) {
+  constructor(host: Host, emitter: EventEmitter<TunnelEvents>, options: ResolvedTunnelOptions) {
     this.#emitter = emitter;
     this.#options = options;
     this.#qpp = options.qpp === undefined ? undefined : new QppPads(options.key, options.qpp.count, options.qpp.generation);
+    const onDone = (pipe: Pipe, error: Error | undefined): void => this.#ended(pipe, error);
+    this.#pipeOptions = { host, qpp: this.#qpp, closeWait: options.closeWait, onDone };
   }
 
   /** Number of streams that are joined. */
@@ -60,21 +63,25 @@ export class PipeSet {
 
   /** Joins a stream with a connection; `inbound` says that the connection came from an application, not to a target. */
   join(link: Link, stream: SmuxStream, connection: ByteConnection, inbound: boolean): void {
-    const kcp = `${link.remoteLabel}(${stream.sid})`;
-    const label = inbound ? `in: ${connection.remoteLabel} out: ${kcp}` : `in: ${kcp} out: ${connection.remoteLabel}`;
-    const facts = { sid: stream.sid, kcp: link.remoteLabel, connection: connection.remoteLabel };
-    this.#log(`stream opened ${label}`, { event: 'stream.open', ...facts });
-    opened.publish({ sid: stream.sid, label });
-    this.#emitter.emit('stream', stream);
-    const pipe = new Pipe(link, stream, connection, this.#qpp, (ended, error) => {
-      this.#pipes.delete(ended);
-      if (error !== undefined) this.#log(`pipe: ${error.message} ${label}`, { event: 'stream.error', ...facts, error: error.message });
-      this.#log(`stream closed ${label}`, { event: 'stream.close', ...facts });
-      closed.publish({ sid: stream.sid, label, error });
-      this.#emitter.emit('streamClosed', stream, error);
-    });
+    const pipe = new Pipe(link, stream, connection, this.#pipeOptions);
     this.#pipes.add(pipe);
+    this.#started(pipe, inbound, 'opened');
+    pipe.start();
     link.kick();
+  }
+
+  /** Takes the streams of a link off it that can begin anew elsewhere: its peer has started over. Whatever is left there ends with the link. */
+  detach(link: Link): Pipe[] {
+    const movable = [...this.#pipes].filter((pipe) => pipe.link === link && pipe.movable);
+    for (const pipe of movable) pipe.detach();
+    return movable;
+  }
+
+  /** Begins a detached stream anew in another link; only a client has such. */
+  move(pipe: Pipe, link: Link): void {
+    if (pipe.done) return;
+    pipe.move(link, link.openStream());
+    this.#started(pipe, true, 'moved');
   }
 
   /** Ends the streams of a link whose peer has gone without a word. */
@@ -82,9 +89,9 @@ export class PipeSet {
     for (const pipe of [...this.#pipes]) if (pipe.link === link) pipe.sweep(now);
   }
 
-  /** Ends all streams and resets their connections. */
-  destroyAll(error: Error): void {
-    for (const pipe of [...this.#pipes]) pipe.destroy(error);
+  /** Ends all streams, or those of one link, and resets their connections. */
+  destroyAll(error: Error, link?: Link): void {
+    for (const pipe of [...this.#pipes]) if (link === undefined || pipe.link === link) pipe.destroy(error);
   }
 
   /** Wipes key material; the set must be empty. */
@@ -92,7 +99,31 @@ export class PipeSet {
     this.#qpp?.wipe();
   }
 
+  #started(pipe: Pipe, inbound: boolean, what: 'opened' | 'moved'): void {
+    const { stream, connection } = pipe;
+    const kcp = `${pipe.link.remoteLabel}(${stream.sid})`;
+    pipe.label = inbound ? `in: ${connection.remoteLabel} out: ${kcp}` : `in: ${kcp} out: ${connection.remoteLabel}`;
+    this.#log(`stream ${what} ${pipe.label}`, { event: what === 'moved' ? 'stream.move' : 'stream.open', ...factsOf(pipe) });
+    if (what === 'moved') return;
+    opened.publish({ sid: stream.sid, label: pipe.label });
+    this.#emitter.emit('stream', stream);
+  }
+
+  #ended(pipe: Pipe, error: Error | undefined): void {
+    this.#pipes.delete(pipe);
+    const { stream, label } = pipe;
+    if (error !== undefined)
+      this.#log(`pipe: ${error.message} ${label}`, { event: 'stream.error', ...factsOf(pipe), error: error.message });
+    this.#log(`stream closed ${label}`, { event: 'stream.close', ...factsOf(pipe) });
+    closed.publish({ sid: stream.sid, label, error });
+    this.#emitter.emit('streamClosed', stream, error);
+  }
+
   #log(line: string, fields: LogFields): void {
     if (!this.#options.quiet) this.#options.logger.info(line, fields);
   }
+}
+
+function factsOf({ link, stream, connection }: Pipe): LogFields {
+  return { sid: stream.sid, kcp: link.remoteLabel, connection: connection.remoteLabel };
 }

@@ -1,78 +1,107 @@
 // Joins one byte connection with one smux stream, both directions independent (PROTOCOL tunnel §8): the end of one direction is passed on behind
 // its data, the other goes on until its own end. Back-pressure is passed on too: a connection is paused while its stream's queue is full, and a
-// stream's tokens and window are given back only when the system has taken the bytes.
+// stream's tokens and window are given back only when the system has taken the bytes. What ends out of order is passed on as a reset.
 
-import type { Chunk } from '@kcptun/common';
+import { type Chunk, serialDiff } from '@kcptun/common';
 import { type QppPads, QppStream } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
-import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import type { ByteConnection, ByteEvents, Host, HostTimer } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
 import { KeptBytes } from './kept-bytes.ts';
 import type { Link } from './link.ts';
 
 /** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
 const MAX_UNTAKEN = 256 * 1024;
+/** First bytes of a stream that are kept until it is known that the peer has got its beginning. */
+const MAX_EARLY = 256 * 1024;
 
 /**
  * A peer that has sent FIN and then takes nothing for so long, in ms, has closed for good: on the wire that looks like a half close, and the
  * window of a closed stream never opens again (PROTOCOL smux §7).
  */
 const CLOSED_PEER_TIMEOUT = 60_000;
+/** The longest timer there is, in ms. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
+/** What the pipes of a tunnel have in common. */
+export interface PipeOptions {
+  readonly host: Host;
+  /** Permutes the bytes of streams; each direction of each has a state of its own. */
+  readonly qpp: QppPads | undefined;
+  /** How long the end of a direction waits before it is passed on, in ms. */
+  readonly closeWait: number;
+  /** Called once, when both sides are closed; with an error when that was not orderly. */
+  onDone(pipe: Pipe, error: Error | undefined): void;
+}
 
 /** A stream and a connection that carry each other's bytes. */
 export class Pipe implements ByteEvents {
-  readonly link: Link;
-  readonly stream: SmuxStream;
-  readonly #connection: ByteConnection;
-  readonly #onDone: (pipe: Pipe, error: Error | undefined) => void;
+  link: Link;
+  stream: SmuxStream;
+  readonly connection: ByteConnection;
+  /** Text for logs: where the bytes come from and where they go. */
+  label = '';
+  readonly #options: PipeOptions;
   readonly #encrypt: QppStream | undefined;
   readonly #decrypt: QppStream | undefined;
-  readonly #kept: KeptBytes = new KeptBytes();
+  #kept: KeptBytes = new KeptBytes();
   #paused = false;
   #untaken = 0;
-  #ended = false;
+  /** The connection has sent its last byte. */
+  #inputOver = false;
+  /** The stream has given its last byte. */
+  #outputOver = false;
+  #inputWait: HostTimer | undefined;
+  #outputWait: HostTimer | undefined;
+  /** What was written to the stream so far, as it left; `undefined` once the peer may have got any of it. */
+  #early: Uint8Array[] | undefined = [];
+  #earlyLength = 0;
+  #firstSn = 0;
+  #joinedAt = 0;
+  #detached = false;
   #stuckSince = Number.POSITIVE_INFINITY;
   #stuckLength = 0;
   #done = false;
 
-  /**
-   * Starts moving bytes at once.
-   * @param qpp - permutes the bytes of the stream; each direction has a state of its own
-   * @param onDone - called once, when both are closed; with an error when that was not orderly
-   */
-  constructor(
-    link: Link,
-    stream: SmuxStream,
-    connection: ByteConnection,
-    qpp: QppPads | undefined,
-    onDone: (pipe: Pipe, error: Error | undefined) => void,
-  ) {
+  constructor(link: Link, stream: SmuxStream, connection: ByteConnection, options: PipeOptions) {
+    const { qpp } = options;
     this.#encrypt = qpp === undefined ? undefined : new QppStream(qpp);
     this.#decrypt = qpp === undefined ? undefined : new QppStream(qpp);
     this.link = link;
     this.stream = stream;
-    this.#connection = connection;
-    this.#onDone = onDone;
-    stream.owner = this;
-    connection.events = this;
-    connection.resume();
+    this.connection = connection;
+    this.#options = options;
+    this.#take(link, stream);
+  }
+
+  /** Starts moving bytes. */
+  start(): void {
+    this.connection.events = this;
+    this.connection.resume();
     this.onStreamReadable();
+  }
+
+  /** Whether both sides are closed. */
+  get done(): boolean {
+    return this.#done;
   }
 
   /** Ends both sides at once. */
   destroy(error: Error | undefined): void {
     if (this.#done) return;
-    this.#done = true;
-    this.stream.close();
-    this.stream.owner = undefined;
-    this.#connection.destroy(error !== undefined);
-    this.#onDone(this, error);
+    if (error === undefined) this.stream.close();
+    else this.stream.reset();
+    this.connection.destroy(error !== undefined);
+    this.#finish(error);
   }
 
   /** Ends the pipe when its peer has closed and will not take what still waits; `now` in ms. */
   sweep(now: number): void {
-    const waiting = this.stream.bufferedAmount;
-    if (!this.#ended || waiting === 0 || waiting !== this.#stuckLength) {
+    if (!this.#isFresh()) this.#early = undefined;
+    const { stream } = this;
+    const undelivered = stream.error === undefined ? 0 : stream.readableLength + this.#untaken;
+    const waiting = this.#outputOver ? stream.bufferedAmount : undelivered;
+    if (waiting === 0 || waiting !== this.#stuckLength) {
       this.#stuckSince = now;
       this.#stuckLength = waiting;
     } else if (now - this.#stuckSince >= CLOSED_PEER_TIMEOUT) {
@@ -80,32 +109,69 @@ export class Pipe implements ByteEvents {
     }
   }
 
+  /**
+   * Whether the stream can begin anew elsewhere when the peer of its link has started over. All that was sent is here still, the peer has not
+   * acknowledged the stream's beginning, nor has anything come from it that it can have sent after that had arrived: it was gone before.
+   */
+  get movable(): boolean {
+    const { session } = this.link;
+    return !this.#done && this.#early !== undefined && this.#isFresh() && session.lastAnswered <= this.#joinedAt + session.stats().srtt / 2;
+  }
+
+  /** Takes a pipe that is movable off its link, which may end then; the connection waits for {@link Pipe.move}. */
+  detach(): void {
+    this.#detached = true;
+    this.stream.owner = undefined;
+    this.#paused = true;
+    this.connection.pause();
+  }
+
+  /** Begins anew with a stream of another link. */
+  move(link: Link, stream: SmuxStream): void {
+    this.#detached = false;
+    this.#take(link, stream);
+    this.#kept = new KeptBytes();
+    for (const bytes of this.#early ?? []) stream.write(bytes);
+    if (this.#inputOver && this.#inputWait === undefined) stream.end();
+    else if (!stream.congested) this.#resume();
+    link.kick();
+  }
+
   onData(bytes: Uint8Array): void {
     if (this.#done) return;
     const { stream } = this;
     // The bytes are ours while this runs (ByteEvents.onData): they are permuted where they are.
     this.#encrypt?.encrypt(bytes, 0, bytes.length);
+    if (this.#early !== undefined) this.#keep(bytes);
+    if (this.#detached) return;
     stream.write(bytes);
     this.link.kick();
     this.#kept.keep(stream);
     if (!stream.congested || this.#paused) return;
     this.#paused = true;
-    this.#connection.pause();
+    this.connection.pause();
   }
 
   onEnd(): void {
     if (this.#done) return;
-    this.stream.end();
-    this.link.kick();
+    this.#inputOver = true;
+    this.#inputWait = this.#afterCloseWait(() => {
+      this.#inputWait = undefined;
+      if (!this.#detached) this.stream.end();
+      this.link.kick();
+    });
   }
 
   onClose(error: Error | undefined): void {
     if (this.#done) return;
-    this.#done = true;
-    this.stream.close();
-    this.stream.owner = undefined;
+    const { stream } = this;
+    if (this.#inputOver) stream.end();
+    // Without an error the connection may still have been closed before it took everything. What it had sent up to an orderly end is still sent.
+    const orderly = this.#inputOver && (stream.bufferedAmount > 0 || (error === undefined && this.#outputOver));
+    if (orderly) stream.close();
+    else stream.reset();
     this.link.kick();
-    this.#onDone(this, error);
+    this.#finish(error);
   }
 
   /** The stream has bytes, its end or an error. */
@@ -115,16 +181,18 @@ export class Pipe implements ByteEvents {
     while (this.#untaken < MAX_UNTAKEN) {
       const chunk = stream.take();
       if (chunk === undefined) break;
+      this.#early = undefined;
       this.#decrypt?.decrypt(chunk.bytes, chunk.start, chunk.end - chunk.start);
       this.#untaken += chunk.end - chunk.start;
-      this.#connection.write(chunk.bytes.subarray(chunk.start, chunk.end), () => this.#taken(chunk));
+      this.connection.write(chunk.bytes.subarray(chunk.start, chunk.end), () => this.#taken(stream, chunk));
     }
     if (stream.readableLength > 0) return;
     if (stream.error !== undefined) {
-      this.destroy(stream.error);
-    } else if (stream.finReceived && !this.#ended) {
-      this.#ended = true;
-      this.#connection.end();
+      // A reset takes back what the system has not sent: what the peer sent before its own goes first.
+      if (this.#untaken === 0 || stream.error.code !== 'KCPTUN_ERR_SMUX_RESET') this.destroy(stream.error);
+    } else if (stream.finReceived && !this.#outputOver) {
+      this.#outputOver = true;
+      this.#outputWait = this.#afterCloseWait(() => this.connection.end());
     }
   }
 
@@ -132,17 +200,56 @@ export class Pipe implements ByteEvents {
   onStreamWritable(): void {
     if (this.#done) return;
     this.#kept.release(this.stream.bufferedAmount);
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#connection.resume();
+    this.#resume();
   }
 
-  #taken(chunk: Chunk): void {
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.connection.resume();
+  }
+
+  #take(link: Link, stream: SmuxStream): void {
+    this.link = link;
+    this.stream = stream;
+    stream.owner = this;
+    this.#firstSn = link.session.nextSn;
+    this.#joinedAt = this.#options.host.now();
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.#earlyLength += bytes.length;
+    if (this.#earlyLength > MAX_EARLY || !(this.#detached || this.#isFresh())) this.#early = undefined;
+    else this.#early?.push(bytes.slice());
+  }
+
+  /** Whether the peer has not acknowledged the beginning of the stream. */
+  #isFresh(): boolean {
+    return serialDiff(this.link.session.unacknowledgedSn, this.#firstSn) <= 0;
+  }
+
+  #afterCloseWait(passOn: () => void): HostTimer | undefined {
+    const { host, closeWait } = this.#options;
+    if (closeWait > 0) return host.setTimer(Math.min(LONGEST_TIMER, closeWait), passOn);
+    passOn();
+    return undefined;
+  }
+
+  #taken(stream: SmuxStream, chunk: Chunk): void {
     const length = chunk.end - chunk.start;
     this.link.pool.release(chunk);
     this.#untaken -= length;
-    this.stream.consumed(length);
+    stream.consumed(length);
     this.onStreamReadable();
     this.link.kickLater();
+  }
+
+  #finish(error: Error | undefined): void {
+    this.#done = true;
+    this.#early = undefined;
+    this.#inputWait?.cancel();
+    this.#outputWait?.cancel();
+    this.stream.owner = undefined;
+    this.#options.onDone(this, error);
   }
 }

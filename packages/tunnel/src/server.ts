@@ -8,7 +8,7 @@ import { Counters, ReplayGuard, type Session, SessionCensus } from '@kcptun/sess
 import type { SmuxStream } from '@kcptun/smux';
 import { formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
-import { waitUntil } from './drain.ts';
+import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
@@ -55,7 +55,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     }
     this.#replayGuard = new ReplayGuard(this.#host.random);
     this.#scheduler = new Scheduler(this.#host);
-    this.#pipes = new PipeSet(this, this.#resolved);
+    this.#pipes = new PipeSet(this.#host, this, this.#resolved);
     this.#targets = new TargetDialer(this.#host, options.target);
   }
 
@@ -119,6 +119,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   async drain(timeout: number): Promise<boolean> {
     if (this.#state === 'running') this.#state = 'draining';
     const drained = await waitUntil(this.#host, timeout, () => this.stopped || this.#idle);
+    if (!drained) await this.#cut();
     const cut = this.stopped;
     this.stop();
     return drained && !cut;
@@ -127,6 +128,12 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** Whether the server has been stopped. */
   get stopped(): boolean {
     return this.#state === 'stopped';
+  }
+
+  /** Resets what is still open, and gives the peers time to hear of it: with full windows that takes more than a stop does. */
+  async #cut(): Promise<void> {
+    this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
+    await waitUntil(this.#host, FAREWELL, () => this.stopped || [...this.#links].every((link) => link.settled));
   }
 
   /** What the server does at this moment. */
@@ -143,8 +150,8 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     const { host, minPort } = this.#options.listen;
     if (host === '') return Promise.resolve('');
     return new Promise((resolve, reject) => {
-      this.#host.resolve(host, minPort, (error, address) => {
-        if (address !== undefined) resolve(address.address);
+      this.#host.resolve(host, minPort, (error, addresses) => {
+        if (addresses?.[0] !== undefined) resolve(addresses[0].address);
         else reject(listenError(error));
       });
     });
@@ -249,7 +256,8 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
 
   #connect(link: Link, stream: SmuxStream): void {
     if (this.#state !== 'running') {
-      stream.close();
+      stream.reset();
+      link.kick();
       return;
     }
     this.#targets.connect(link, stream, (error, connection) => {

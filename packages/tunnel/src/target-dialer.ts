@@ -38,7 +38,7 @@ export class TargetDialer {
     const attempt: Attempt = { link, stream, timer: undefined, connecting: undefined };
     this.#attempts.add(attempt);
     const fail = (cause: Error): void => {
-      stream.close();
+      stream.reset();
       link.kick();
       callback(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `the target can not be reached: ${cause.message}`, { cause }), undefined);
     };
@@ -63,7 +63,7 @@ export class TargetDialer {
     for (const attempt of [...this.#attempts]) {
       if (link !== undefined && attempt.link !== link) continue;
       this.#end(attempt);
-      attempt.stream.close();
+      attempt.stream.reset();
     }
   }
 

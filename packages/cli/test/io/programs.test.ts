@@ -204,12 +204,16 @@ describe('signals', () => {
     const near = net.connect(port, '127.0.0.1').on('error', () => {});
     onTestFinished(() => void near.destroy());
     await target.opened(1);
-    client.signal('SIGINT');
     server.signal('SIGTERM');
-    await client.waitFor(/SIGINT: open streams: 1, they have up to 3600 s to end/);
     expect(await server.exited).toEqual({ code: 0, signal: null });
     expect(messages(server.output).at(-1)).toBe('WARNING: stopped before all streams had ended');
-    expect(client.running).toBe(true);
+    await until(() => near.destroyed, 'the end of the connection, which the server has told');
+    // Another one waits for a server that does not come.
+    const waiting = net.connect(port, '127.0.0.1').on('error', () => {});
+    onTestFinished(() => void waiting.destroy());
+    await client.waitFor(/stream opened.*stream opened/s);
+    client.signal('SIGINT');
+    await client.waitFor(/SIGINT: open streams: 1, they have up to 3600 s to end/);
     client.signal('SIGTERM');
     expect(await client.exited).toEqual({ code: 143, signal: null });
   });

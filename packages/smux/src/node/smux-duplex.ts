@@ -1,4 +1,4 @@
-// A smux stream as a node:stream Duplex: `end()` is FIN, reading goes on after it, `destroy()` gives the stream up.
+// A smux stream as a node:stream Duplex: `end()` is FIN, reading goes on after it, `destroy()` gives the stream up, with an error as a reset.
 // Bytes are copied out of the pool on reading, because Node code keeps the buffers it is given. Consumed are those that
 // were asked for, so at most `readableHighWaterMark` and one chunk lie here unread by the application.
 
@@ -67,9 +67,10 @@ export class SmuxDuplex extends Duplex {
     done(this.#stream.error);
   }
 
-  /** Part of Duplex: gives the stream up. */
+  /** Part of Duplex: gives the stream up; with an error the peer sees a reset. */
   override _destroy(error: Error | null, done: Done): void {
-    this.#stream.close();
+    if (error === null) this.#stream.close();
+    else this.#stream.reset();
     this.#flush();
     this.#written(error ?? this.#stream.error ?? new Error('stream was destroyed'));
     done(error);

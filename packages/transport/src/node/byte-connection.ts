@@ -49,12 +49,23 @@ class NetConnection implements ByteConnection {
     this.#listening = reader !== undefined;
     if (reader !== undefined) reader.connection = this;
     socket.setNoDelay(true);
-    socket.on('end', () => this.events.onEnd());
+    socket.on('end', () => this.#handleEnd());
     socket.on('error', (error) => {
       this.#error = error;
     });
     socket.on('close', () => this.events.onClose(this.#error));
     socket.pause();
+  }
+
+  /** Where a reset is found behind unread bytes, libuv tells it as an end: what was cut off must not look complete. */
+  #handleEnd(): void {
+    const socket = this.#socket;
+    if (socket.writableEnded || !isDisconnected(socket)) {
+      this.events.onEnd();
+      return;
+    }
+    this.#error ??= new Error('read ECONNRESET');
+    socket.destroy();
   }
 
   write(bytes: Uint8Array, onTaken: () => void): void {
@@ -100,6 +111,12 @@ function takeOver(accepted: net.Socket, reader: Reader): net.Socket | undefined 
   from._handle = null;
   accepted.destroy();
   return socket;
+}
+
+/** Whether the system has no peer for a TCP socket any more; false where Node's internals are not as expected. */
+function isDisconnected(socket: net.Socket): boolean {
+  const handle = (socket as { _handle?: { getpeername?: (out: object) => number } | null })._handle;
+  return typeof handle?.getpeername === 'function' && handle.getpeername({}) !== 0;
 }
 
 function describe(address: StreamAddress): string {

@@ -59,18 +59,21 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
 function resolveAddress(
   name: string,
   port: number,
-  callback: (error: Error | undefined, address: SocketAddress | undefined) => void,
+  callback: (error: Error | undefined, addresses: readonly SocketAddress[] | undefined) => void,
 ): void {
   const literal = isIP(name);
   if (literal !== 0) {
-    callback(undefined, { address: name, port, family: literal === 6 ? 6 : 4 });
+    callback(undefined, [{ address: name, port, family: literal === 6 ? 6 : 4 }]);
     return;
   }
-  dns.lookup(name, (cause, address, family) => {
+  dns.lookup(name, { all: true }, (cause, found) => {
     if (cause !== null) {
       callback(new TransportError('KCPTUN_ERR_TRANSPORT_RESOLVE', `lookup ${name}: ${cause.code ?? cause.message}`, { cause }), undefined);
     } else {
-      callback(undefined, { address, port, family: family === 6 ? 6 : 4 });
+      callback(
+        undefined,
+        found.map(({ address, family }) => ({ address, port, family: family === 6 ? 6 : 4 })),
+      );
     }
   });
 }

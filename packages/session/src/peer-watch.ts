@@ -1,0 +1,127 @@
+// Is the peer still there, and still the same? KCP has no word for either, but what a peer answers gives it away:
+//
+//   silent     something is on the wire unanswered, and neither retransmissions nor questions for the window (WASK, which
+//              every KCP answers at once) bring anything back
+//   restarted  its una falls back. A server that was started anew makes another session of the same conv out of what it
+//              gets and acknowledges it, from sn 0 on (PROTOCOL session §2): the streams of the old one are lost
+//
+// Packets that were delayed on the way have an old una as well. What proves a restart is the acknowledgement of a transmission that left
+// after una had come to where it is: whoever got that transmission had said that una before. A peer whose window begins too far
+// below our sn acknowledges nothing; it answers questions, and several answers of that kind, one to each question, count as proof too.
+
+import { serialDiff } from '@kcptun/common';
+import { CMD_ACK } from '@kcptun/kcp-core';
+
+/** What is known of a peer. `unknown`: it has not been heard yet. */
+export type PeerState = 'unknown' | 'answering' | 'silent' | 'restarted';
+
+/** Time without an answer after which the peer is asked, in ms; at least two retransmission timeouts. */
+const FIRST_QUESTION = 400;
+/** Time between questions in ms: at least half a timeout. Once the peer is taken for silent it is longer, and grows with the silence. */
+const QUESTION_INTERVAL = 150;
+const SILENT_QUESTION_INTERVAL = 1000;
+const SILENT_QUESTION_SHARE = 1 / 32;
+/**
+ * A peer that has not answered for this long is silent, in ms; at least four timeouts, at most {@link PATIENCE_MOST}. So many questions must have been
+ * in vain besides: a path that loses 30 % each way loses half of all answers.
+ */
+const PATIENCE = 2000;
+const PATIENCE_MOST = 8000;
+const QUESTIONS_LEAST = 6;
+/** After so long without an answer, in ms, retransmission timeouts have grown beyond what the path asks for. */
+const LONG_SILENCE = 1000;
+/** Answers with an old una, to as many questions, that prove a restart. */
+const OLD_ANSWERS = 3;
+/** A look that comes this much too late, in ms, finds a process or machine that slept: what was not heard meanwhile says nothing. */
+const OVERSLEPT = 250;
+
+/** Watches the peer of one session. */
+export class PeerWatch {
+  state: PeerState = 'unknown';
+  /** When {@link PeerWatch.look} must be called at the latest, in ms. */
+  next: number = Number.POSITIVE_INFINITY;
+  /** Time of the last packet of the peer that the session was made with, in ms. */
+  heardAt: number;
+  /** Whether a peer that does not answer is asked. Without that it is never said to be `silent` or `restarted`. */
+  asks = false;
+  #una: number;
+  /** When una came to where it is, as transmissions are stamped: low 32 bits of the ms. */
+  #unaAt: number;
+  #since: number = Number.POSITIVE_INFINITY;
+  #questions = 0;
+  #oldAnswers = 0;
+  #lastOldAnswer = 0;
+
+  constructor(una: number, now: number) {
+    this.#una = una;
+    this.#unaAt = Math.floor(now) >>> 0;
+    this.heardAt = now;
+  }
+
+  /**
+   * Takes what the first segment of a packet says; KCP has taken the packet in already.
+   * @param cmd - its command
+   * @param ts - its time: of an ACK, when we sent what it acknowledges
+   * @param una - its una
+   * @param sndUna - our own snd_una after it
+   * @returns whether this breaks a silence after which timeouts are long
+   */
+  handlePacket(cmd: number, ts: number, una: number, sndUna: number, now: number): boolean {
+    if (this.state === 'restarted') return false;
+    if (serialDiff(una, this.#una) < 0) {
+      this.#handleOld(cmd, ts);
+      return false;
+    }
+    const broken = now - this.#since >= LONG_SILENCE;
+    if (sndUna !== this.#una) {
+      this.#una = sndUna;
+      this.#unaAt = Math.floor(now) >>> 0;
+    }
+    this.heardAt = now;
+    this.#since = Number.POSITIVE_INFINITY;
+    this.#oldAnswers = 0;
+    this.state = 'answering';
+    return broken;
+  }
+
+  /**
+   * Comes at the end of every turn of the session, and when {@link PeerWatch.next} is due.
+   * @param outstanding - whether something is on the wire unanswered
+   * @param rto - KCP's retransmission timeout in ms
+   * @returns whether to ask the peer now
+   */
+  look(now: number, outstanding: boolean, rto: number): boolean {
+    if (!outstanding || this.state === 'restarted') {
+      this.#since = Number.POSITIVE_INFINITY;
+      this.next = Number.POSITIVE_INFINITY;
+      return false;
+    }
+    if (this.#since === Number.POSITIVE_INFINITY || now > this.next + OVERSLEPT) {
+      this.#since = now;
+      this.#questions = 0;
+      this.next = this.asks ? now + Math.max(FIRST_QUESTION, 2 * Math.min(rto, PATIENCE)) : Number.POSITIVE_INFINITY;
+      return false;
+    }
+    if (now < this.next) return false;
+    const patience = Math.min(PATIENCE_MOST, Math.max(PATIENCE, 4 * rto));
+    if (this.#questions >= QUESTIONS_LEAST && now - this.#since >= patience) this.state = 'silent';
+    this.#questions += 1;
+    this.next =
+      this.state === 'silent'
+        ? now + Math.max(SILENT_QUESTION_INTERVAL, (now - this.#since) * SILENT_QUESTION_SHARE)
+        : now + Math.max(QUESTION_INTERVAL, Math.min(rto, PATIENCE) / 2);
+    return true;
+  }
+
+  #handleOld(cmd: number, ts: number): void {
+    if (!this.asks) return;
+    if (cmd === CMD_ACK && serialDiff(ts, this.#unaAt) > 0) {
+      this.state = 'restarted';
+      return;
+    }
+    if (this.#since === Number.POSITIVE_INFINITY || this.#questions === this.#lastOldAnswer) return;
+    this.#lastOldAnswer = this.#questions;
+    this.#oldAnswers += 1;
+    if (this.#oldAnswers >= OLD_ANSWERS) this.state = 'restarted';
+  }
+}
