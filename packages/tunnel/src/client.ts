@@ -18,7 +18,7 @@ import {
   type ResolvedTunnelOptions,
   type TunnelClientOptions,
 } from './options.ts';
-import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
+import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { Slot } from './slot.ts';
 import { SocketNotes } from './socket-notes.ts';
 
@@ -147,6 +147,11 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       links: this.#slots.flatMap((slot) => slot.links),
       chunks: this.#pool.lent,
     };
+  }
+
+  /** What the sessions and their streams do at this moment; costs time in proportion to their number. */
+  sessions(): SessionInfo[] {
+    return this.#pipes.describe(this.stats().links, this.#host.now());
   }
 
   get #idle(): boolean {

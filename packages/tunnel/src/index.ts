@@ -5,5 +5,5 @@ export { TunnelClient } from './client.ts';
 export { TunnelError, type TunnelErrorCode } from './errors.ts';
 export type { Link } from './link.ts';
 export type { QppOptions, TunnelClientOptions, TunnelOptions, TunnelServerOptions } from './options.ts';
-export type { TunnelEvents, TunnelStats } from './pipe-set.ts';
+export type { SessionInfo, StreamInfo, TunnelEvents, TunnelStats } from './pipe-set.ts';
 export { TunnelServer } from './server.ts';

@@ -4,7 +4,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { LogFields } from '@kcptun/common';
 import { QppPads } from '@kcptun/crypt';
-import type { SnmpSnapshot } from '@kcptun/session';
+import type { SessionStats, SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host } from '@kcptun/transport';
 import type { Link } from './link.ts';
@@ -35,6 +35,33 @@ export interface TunnelStats {
   readonly links: readonly Link[];
   /** Pieces of memory (up to 64 KiB each) that hold received bytes for which a connection has no room yet. */
   readonly chunks: number;
+}
+
+/** What one stream does at one moment. Sizes in bytes, without anything of their content. */
+export interface StreamInfo {
+  readonly sid: number;
+  /** The ends, as in the log: `in: 127.0.0.1:5000 out: 1.2.3.4:29900(3)`. */
+  readonly label: string;
+  /** Time since it was opened, in ms. */
+  readonly age: number;
+  /** What its connection has sent, and what was handed to its connection. */
+  readonly sent: number;
+  readonly received: number;
+  /** What waits for the session to take it. */
+  readonly queued: number;
+  /** What has arrived and waits for the connection to take it. */
+  readonly unread: number;
+}
+
+/** What one KCP session does at one moment. */
+export interface SessionInfo extends SessionStats {
+  /** The peer, as in the log. */
+  readonly remote: string;
+  /** Time since it was made, in ms. */
+  readonly age: number;
+  /** Time since the last packet of the peer that KCP accepted, in ms. */
+  readonly idle: number;
+  readonly streams: readonly StreamInfo[];
 }
 
 const opened = channel('kcptun:stream:open');
@@ -92,6 +119,23 @@ export class PipeSet {
   /** Ends all streams, or those of one link, and resets their connections. */
   destroyAll(error: Error, link?: Link): void {
     for (const pipe of [...this.#pipes]) if (link === undefined || pipe.link === link) pipe.destroy(error);
+  }
+
+  /** What links and their streams do at this moment. */
+  describe(links: Iterable<Link>, now: number): SessionInfo[] {
+    const streams = new Map<Link, StreamInfo[]>();
+    for (const link of links) streams.set(link, []);
+    for (const { link, stream, label, sent, received } of this.#pipes) {
+      const { sid, openedAt, bufferedAmount: queued, readableLength: unread } = stream;
+      streams.get(link)?.push({ sid, label, age: now - openedAt, sent, received, queued, unread });
+    }
+    return [...streams].map(([link, infos]) => ({
+      remote: link.remoteLabel,
+      age: now - link.madeAt,
+      idle: now - link.session.lastReceived,
+      ...link.session.stats(),
+      streams: infos,
+    }));
   }
 
   /** Wipes key material; the set must be empty. */

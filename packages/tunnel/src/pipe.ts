@@ -41,6 +41,10 @@ export class Pipe implements ByteEvents {
   readonly connection: ByteConnection;
   /** Text for logs: where the bytes come from and where they go. */
   label = '';
+  /** Bytes that the connection has sent into the stream. */
+  sent = 0;
+  /** Bytes that were handed to the connection. */
+  received = 0;
   readonly #options: PipeOptions;
   readonly #encrypt: QppStream | undefined;
   readonly #decrypt: QppStream | undefined;
@@ -142,6 +146,7 @@ export class Pipe implements ByteEvents {
     const { stream } = this;
     // The bytes are ours while this runs (ByteEvents.onData): they are permuted where they are.
     this.#encrypt?.encrypt(bytes, 0, bytes.length);
+    this.sent += bytes.length;
     if (this.#early !== undefined) this.#keep(bytes);
     if (this.#detached) return;
     stream.write(bytes);
@@ -184,6 +189,7 @@ export class Pipe implements ByteEvents {
       this.#early = undefined;
       this.#decrypt?.decrypt(chunk.bytes, chunk.start, chunk.end - chunk.start);
       this.#untaken += chunk.end - chunk.start;
+      this.received += chunk.end - chunk.start;
       this.connection.write(chunk.bytes.subarray(chunk.start, chunk.end), () => this.#taken(stream, chunk));
     }
     if (stream.readableLength > 0) return;

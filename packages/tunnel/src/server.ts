@@ -13,7 +13,7 @@ import { TunnelError } from './errors.ts';
 import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
-import { PipeSet, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
+import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
 import { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
@@ -139,6 +139,11 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** What the server does at this moment. */
   stats(): TunnelStats {
     return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: [...this.#links], chunks: this.#pool.lent };
+  }
+
+  /** What the sessions and their streams do at this moment; costs time in proportion to their number. */
+  sessions(): SessionInfo[] {
+    return this.#pipes.describe(this.#links, this.#host.now());
   }
 
   get #idle(): boolean {
