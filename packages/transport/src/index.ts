@@ -17,5 +17,6 @@ export type {
 export { type DialOptions, dialKcp, type KcpListener, type KcpOptions, type ListenOptions, listenKcp } from './kcp.ts';
 export { DEFAULT_DEAD_PEER_TIMEOUT, DEFAULT_IDLE_TIMEOUT, KcpConnection, type KcpConnectionOptions } from './kcp-connection.ts';
 export { createNodeHost, type NodeHostOptions } from './node/host.ts';
+export { sendUnixDatagram } from './node/native/unix-datagram.ts';
 export { Scheduler, type Task } from './scheduler.ts';
 export { type SessionOwner, UdpEndpoint, type UdpEndpointEvents, type UdpEndpointOptions } from './udp-endpoint.ts';

@@ -44,6 +44,7 @@ export class SystemCalls {
   readonly #setsockopt: Call;
   readonly #getsockopt: Call;
   readonly #poll: Call;
+  readonly #sendto: Call;
   readonly #sendmmsg: Call;
   readonly #recvmmsg: Call;
 
@@ -66,6 +67,7 @@ export class SystemCalls {
     this.#setsockopt = call('int setsockopt(int, int, int, uint64_t, unsigned int)');
     this.#getsockopt = call('int getsockopt(int, int, int, uint64_t, uint64_t)');
     this.#poll = call('int poll(uint64_t, unsigned long, int)');
+    this.#sendto = call('long sendto(int, uint64_t, unsigned long, int, uint64_t, unsigned int)');
     this.#sendmmsg = call('int sendmmsg(int, uint64_t, unsigned int, int)');
     this.#recvmmsg = call('int recvmmsg(int, uint64_t, unsigned int, int, uint64_t)');
   }
@@ -129,6 +131,15 @@ export class SystemCalls {
     this.#scratchView.setInt32(VALUE_AT, fd, true);
     this.#scratchView.setUint32(VALUE_AT + 4, POLLIN, true);
     return this.#poll(this.#scratch.address + VALUE_AT, 1, timeout) > 0;
+  }
+
+  /** Sends one datagram. Memory is taken for each: not for the data path. */
+  sendto(fd: number, bytes: Uint8Array, sockaddr: Uint8Array): number {
+    const message = this.allocate(Math.max(SCRATCH_SIZE, bytes.length));
+    message.bytes.set(bytes);
+    const destination = this.allocate(Math.max(SCRATCH_SIZE, sockaddr.length));
+    destination.bytes.set(sockaddr);
+    return this.#checked(this.#sendto(fd, message.address, bytes.length, 0, destination.address, sockaddr.length));
   }
 
   /** @param messages - address of `count` mmsghdr */
