@@ -3,16 +3,23 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Logger } from '@kcptun/common';
 import { TunnelClient, type TunnelServer } from '@kcptun/tunnel';
+import { parseStreamAddress } from './addresses.ts';
 import type { Settings } from './command-line.ts';
 import { createLog } from './log.ts';
 import { LogFile } from './log-file.ts';
+import { adviseOnOpenFiles } from './open-files.ts';
 import type { OptionValue, Side } from './option-spec.ts';
 import { optionsOf, type ServerOptions, type SharedOptions } from './options.ts';
+import { startProfileServer } from './profile-server.ts';
 import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
+import { ServiceManager } from './service-manager.ts';
 import { settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
 import { snmpLine } from './snmp-line.ts';
 import { startSnmpLog } from './snmp-log.ts';
+
+/** What a stop may take beyond the wait for open connections, in ms, as the service manager is told. */
+const STOP_RESERVE = 2000;
 
 type Tunnel = TunnelClient | TunnelServer;
 
@@ -44,17 +51,22 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
     ...(file === undefined ? {} : { write: (line) => file.write(line) }),
   });
   endOnUncaught(logger);
+  const manager = new ServiceManager(process.env, logger);
   logger.info(`version: ${programVersion()}`, { version: programVersion() });
   for (const line of settings.warnings) logger.warn(line);
   for (const line of settings.pending) logger.warn(line);
+  const advice = adviseOnOpenFiles();
+  if (advice !== undefined) logger.warn(advice);
   try {
     const tunnel = create(settings, logger);
-    handleSignals(tunnel, options, logger, file);
+    handleSignals({ tunnel, seconds: options['drain-timeout'], logger, file, manager });
     logger.info('initiating key derivation');
     await tunnel.start();
     logger.info('key derivation done');
     logSettings(settings, tunnel, logger);
     startSnmpLog({ path: options.snmplog, period: options.snmpperiod, logger, snapshot: () => tunnel.stats().snmp });
+    if (options.pprof) startProfiles(`kcptun-${side}`, options, tunnel, logger);
+    manager.ready(() => statusOf(tunnel));
   } catch (error) {
     logger.error((error as Error).message);
     process.exitCode = EXIT_FAILURE;
@@ -82,8 +94,18 @@ function endOnUncaught(logger: Logger): void {
   });
 }
 
-function handleSignals(tunnel: Tunnel, options: SharedOptions, logger: Logger, file: LogFile | undefined): void {
-  stopOnSignals({ stop: (signal) => stop(tunnel, signal, options['drain-timeout'], logger), exit: (code) => process.exit(code) });
+interface Life {
+  readonly tunnel: Tunnel;
+  /** How long open connections may take to end. */
+  readonly seconds: number;
+  readonly logger: Logger;
+  readonly file: LogFile | undefined;
+  readonly manager: ServiceManager;
+}
+
+function handleSignals(life: Life): void {
+  const { tunnel, logger, file, manager } = life;
+  stopOnSignals({ stop: (signal) => stop(signal, life), exit: (code) => process.exit(code) });
   // Windows has neither of these; there, SIGHUP stands for a console that was closed, after which the system ends the program.
   if (process.platform === 'win32') return;
   process.on('SIGUSR1', () => {
@@ -91,14 +113,14 @@ function handleSignals(tunnel: Tunnel, options: SharedOptions, logger: Logger, f
     logger.info(snmpLine(snmp), { event: 'snmp', ...snmp });
   });
   process.on('SIGHUP', () => {
-    if (file !== undefined) {
-      file.reopen();
-      logger.info('SIGHUP: the log file was opened anew', { event: 'reload' });
-    } else if (terminalIsGone()) {
+    if (file === undefined && terminalIsGone()) {
       process.kill(process.pid, 'SIGTERM');
-    } else {
-      logger.info('SIGHUP: nothing to do, there is no --log to open anew', { event: 'reload' });
+      return;
     }
+    manager.reload(() => file?.reopen());
+    logger.info(file === undefined ? 'SIGHUP: nothing to do, there is no --log to open anew' : 'SIGHUP: the log file was opened anew', {
+      event: 'reload',
+    });
   });
 }
 
@@ -113,7 +135,7 @@ function terminalIsGone(): boolean {
   }
 }
 
-async function stop(tunnel: Tunnel, signal: StopSignal, seconds: number, logger: Logger): Promise<void> {
+async function stop(signal: StopSignal, { tunnel, seconds, logger, manager }: Life): Promise<void> {
   const { streams } = tunnel.stats();
   const wait = streams > 0 && seconds > 0;
   logger.info(
@@ -122,8 +144,35 @@ async function stop(tunnel: Tunnel, signal: StopSignal, seconds: number, logger:
       : `${signal}: open streams: ${streams}, stopping`,
     { event: 'stopping', signal, streams },
   );
+  manager.stopping(`stopping, open streams: ${streams}`, seconds * 1000 + STOP_RESERVE);
   if (await tunnel.drain(seconds * 1000)) logger.info('stopped', { event: 'stopped' });
   else logger.warn('stopped before all streams had ended', { event: 'stopped' });
+}
+
+function statusOf(tunnel: Tunnel): string {
+  const { links, streams } = tunnel.stats();
+  return `sessions: ${links.length}, open streams: ${streams}`;
+}
+
+function startProfiles(program: string, options: SharedOptions, tunnel: Tunnel, logger: Logger): void {
+  const parsed = parseStreamAddress(options['pprof-listen']);
+  if (parsed.problem !== undefined || !('port' in parsed.address)) return; // refused when the settings were read
+  const stats = (): object => ({
+    program,
+    version: programVersion(),
+    pid: process.pid,
+    node: process.version,
+    uptime: process.uptime(),
+    memory: process.memoryUsage(),
+    utilization: performance.eventLoopUtilization().utilization,
+    ...tunnelStats(tunnel),
+  });
+  startProfileServer({ program, ...parsed.address, logger, stats });
+}
+
+function tunnelStats(tunnel: Tunnel): object {
+  const { snmp, streams, chunks } = tunnel.stats();
+  return { snmp, streams, chunks, sessions: tunnel.sessions() };
 }
 
 /** Tells what the program runs with: line by line for people, in one record for machines. */

@@ -84,7 +84,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'Serves, over HTTP on `pprof-listen`, what is needed to find out what a running program does: `/debug/pprof/profile?seconds=10` (a CPU profile of V8), `/debug/pprof/heap` (a heap snapshot), `/stats` ' +
     '(counters, sessions and streams as JSON). The files open in the developer tools of Chrome. A heap snapshot holds everything the program has in memory, the key as well.',
   'pprof-listen':
-    'Where `pprof` listens: `host:port`, or the path of a unix socket. Whoever reaches it can read the key out of a heap snapshot, so keep it on this machine.',
+    'Where `pprof` listens, `host:port`. Whoever reaches it can read the key out of a heap snapshot, so keep it on this machine.',
   'log-format':
     '`go` is the form of the Go programs, `2006/01/02 15:04:05 text` in local time. `json` writes one object a line: `time` (RFC 3339, UTC), `level`, `msg`, and what the message is about as fields of its own, ' +
     'such as `event`, `remote`, `sid`.',

@@ -141,10 +141,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     off: false,
   }),
   option('c', 'program', 'string', both(''), 'JSON file whose keys win over the command line', {}, null),
-  option('pprof', 'observing', 'boolean', both(false), 'HTTP server with CPU profile, heap snapshot and statistics', {
-    effective: false,
-    off: false,
-  }),
+  option('pprof', 'observing', 'boolean', both(false), 'HTTP server with CPU profile, heap snapshot and statistics'),
   option(
     'print-config',
     'program',
@@ -154,15 +151,12 @@ export const OPTIONS: readonly OptionSpec[] = [
     { choices: ['off', 'text', 'json'], bare: 'text', ours: true },
     null,
   ),
-  option('pprof-listen', 'observing', 'string', both('127.0.0.1:6060'), 'TCP address of the server of --pprof', {
-    effective: false,
-    ours: true,
-  }),
-  option('log-format', 'observing', 'string', both('go'), 'form of the log: go, or json with one object a line', {
+  option('pprof-listen', 'observing', 'string', both('127.0.0.1:6060'), 'TCP address of the server of --pprof', { ours: true }),
+  option('log-format', 'observing', 'string', both('go'), 'form of the log, json with one object a line', {
     choices: LOG_FORMATS,
     ours: true,
   }),
-  option('log-level', 'observing', 'string', both('info'), 'least that is logged: debug, info, warn, error', {
+  option('log-level', 'observing', 'string', both('info'), 'least that is logged', {
     choices: LOG_LEVELS,
     ours: true,
   }),

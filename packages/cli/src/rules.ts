@@ -48,6 +48,9 @@ export function checkRules(side: Side, values: Readonly<Values>): RuleProblem[] 
   if (Number(values['streambuf']) > Number(values['smuxbuf'])) {
     problems.push({ name: 'streambuf', text: `is more than --smuxbuf; use at most ${values['smuxbuf']}` });
   }
+  const pprof = parseStreamAddress(String(values['pprof-listen']));
+  if (pprof.problem !== undefined) problems.push({ name: 'pprof-listen', text: pprof.problem });
+  else if (!('port' in pprof.address)) problems.push({ name: 'pprof-listen', text: 'has no port; write host:port, like 127.0.0.1:6060' });
   if (side === 'client') {
     problems.push(...checkStreamAddress('localaddr', values, 0), ...checkPortRange('remoteaddr', values, 1));
   } else {
@@ -80,6 +83,9 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
   else if (origins['key'] === 'default') advice.push('the default key is public: anyone can use this tunnel; set --key or KCPTUN_KEY');
   if (['none', 'null', 'xor'].includes(String(values['crypt']))) {
     advice.push(`--crypt ${values['crypt']} hides nothing from whoever sees the packets; the traffic should be encrypted already`);
+  }
+  if (origins['pprof-listen'] !== 'default' && values['pprof'] !== true) {
+    advice.push('--pprof-listen does nothing without --pprof');
   }
   if (values['QPP'] === true) {
     const keyLength = new TextEncoder().encode(String(values['key'])).length;
