@@ -42,7 +42,7 @@ export function checkWorkspace() {
 }
 
 /** Folders that a package publishes besides its code, where it has them. */
-const PUBLISHED_FOLDERS = ['schema'];
+const PUBLISHED_FOLDERS = ['schema', 'share'];
 
 /**
  * @param {string} folder

@@ -26,7 +26,7 @@ const STEPS = {
 };
 
 /** What generators write besides the `generated` folders of sources: files and folders. */
-const ALSO_GENERATED = ['docs/CONFIGURATION.md', 'packages/cli/schema'];
+const ALSO_GENERATED = ['docs/CONFIGURATION.md', 'packages/cli/schema', 'packages/cli/share/completion'];
 
 await install();
 const chosen = process.argv.slice(2);

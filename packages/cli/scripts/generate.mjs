@@ -1,7 +1,9 @@
-// Writes what is made from the option table: the JSON schemas of the configuration files, and the generated parts of docs/CONFIGURATION.md.
+// Writes what is made from the option table: the JSON schemas of the configuration files, the completions for shells, and the generated parts of
+// docs/CONFIGURATION.md.
 // Same table, same output; runs on the built package.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { completionScript, SHELLS } from '../dist/index.js';
 import { equalOptions, optionChapters, systemRows } from './configuration.mjs';
 import { configSchema } from './schema.mjs';
 
@@ -10,6 +12,13 @@ const schemas = new URL('schema/', root);
 await mkdir(schemas, { recursive: true });
 for (const side of /** @type {const} */ (['client', 'server'])) {
   await writeFile(new URL(`${side}.schema.json`, schemas), `${JSON.stringify(configSchema(side), undefined, 2)}\n`);
+}
+
+const completions = new URL('share/completion/', root);
+await mkdir(completions, { recursive: true });
+for (const side of /** @type {const} */ (['client', 'server'])) {
+  const names = { bash: `kcptun-${side}.bash`, zsh: `_kcptun-${side}`, fish: `kcptun-${side}.fish` };
+  for (const shell of SHELLS) await writeFile(new URL(names[shell], completions), completionScript(side, shell));
 }
 
 const document = new URL('../../docs/CONFIGURATION.md', root);

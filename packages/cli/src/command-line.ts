@@ -6,7 +6,7 @@ import { scanArguments } from './argv.ts';
 import { parseConfigFile } from './config-file.ts';
 import { ConfigError } from './errors.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
-import { type OptionsOf, optionsOf } from './options.ts';
+import { type OptionsOf, optionsOf, type Shell } from './options.ts';
 import { readFlags } from './parser.ts';
 import { adviseOn, applyMode, checkRules, checkSystem, namePending, type Origin, type Values } from './rules.ts';
 import { checkRange, parseValue } from './values.ts';
@@ -28,6 +28,7 @@ export type CommandLine<S extends Side> =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
   | { readonly action: 'print-config'; readonly format: 'text' | 'json'; readonly settings: Settings<S> }
+  | { readonly action: 'completion'; readonly shell: Shell }
   | { readonly action: 'run'; readonly settings: Settings<S> };
 
 /** The environment variables of a process. */
@@ -65,6 +66,8 @@ export function parseCommandLine<S extends Side>(
   warnings.push(...applyMode(values, origins), ...onSystem.warnings, ...adviseOn(values, origins));
   const options = Object.freeze(values) as unknown as OptionsOf<S>;
   const settings: Settings<S> = { side, options, origins, warnings, pending: namePending(side, values, origins) };
+  const shell = settings.options.completion;
+  if (shell !== 'off') return { action: 'completion', shell };
   const format = settings.options['print-config'];
   return format === 'off' ? { action: 'run', settings } : { action: 'print-config', format, settings };
 }

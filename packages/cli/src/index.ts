@@ -2,6 +2,7 @@
 export { type ParsedAddress, parseStreamAddress } from './addresses.ts';
 export { type GivenFlag, type ScannedArguments, scanArguments } from './argv.ts';
 export { type CommandLine, type Environment, parseCommandLine, type Settings } from './command-line.ts';
+export { completionScript } from './completion.ts';
 export { type ConfigFile, parseConfigFile } from './config-file.ts';
 export { ConfigError, type ConfigErrorCode } from './errors.ts';
 export { formatGoTime, type GoTime, localGoTime } from './go-time.ts';
@@ -16,7 +17,9 @@ export {
   type OptionsOf,
   optionsOf,
   type ServerOptions,
+  SHELLS,
   type SharedOptions,
+  type Shell,
 } from './options.ts';
 export { helpText } from './parser.ts';
 export { configJson, configText, type PrintedSetting } from './print-config.ts';

@@ -80,6 +80,9 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   'print-config':
     'Shows every setting with its value and where it came from (default, flag, environment, file, or the `mode`), hides the key, and exits without starting anything. `--print-config=json` is the ' +
     'same for programs.',
+  completion:
+    'Prints a completion of all flags for `bash`, `zsh` or `fish` and exits. For bash: `kcptun-client --completion bash > /etc/bash_completion.d/kcptun-client`; for zsh, as `_kcptun-client` into a ' +
+    'folder of `$fpath`; for fish, as `kcptun-client.fish` into `~/.config/fish/completions`.',
   pprof:
     'Serves, over HTTP on `pprof-listen`, what is needed to find out what a running program does: `/debug/pprof/profile?seconds=10` (a CPU profile of V8), `/debug/pprof/heap` (a heap snapshot), `/stats` ' +
     '(counters, sessions and streams as JSON). The files open in the developer tools of Chrome. A heap snapshot holds everything the program has in memory, the key as well.',

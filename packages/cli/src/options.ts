@@ -6,6 +6,11 @@ import { MODES } from '@kcptun/kcp-core';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { both, type OptionSpec, option, type Side, UNLIMITED } from './option-spec.ts';
 
+/** The shells that `--completion` can write for. */
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+/** One of {@link SHELLS}. */
+export type Shell = (typeof SHELLS)[number];
+
 /** Modes whose four numbers are given one by one. */
 const MANUAL_MODES: readonly string[] = ['manual', 'default'];
 
@@ -151,6 +156,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     { choices: ['off', 'text', 'json'], bare: 'text', ours: true },
     null,
   ),
+  option(
+    'completion',
+    'program',
+    'string',
+    both('off'),
+    'print the completion for a shell, and exit',
+    { choices: ['off', ...SHELLS], ours: true },
+    null,
+  ),
   option('pprof-listen', 'observing', 'string', both('127.0.0.1:6060'), 'TCP address of the server of --pprof', { ours: true }),
   option('log-format', 'observing', 'string', both('go'), 'form of the log, json with one object a line', {
     choices: LOG_FORMATS,
@@ -232,6 +246,7 @@ export interface SharedOptions {
   readonly c: string;
   readonly pprof: boolean;
   readonly 'print-config': 'off' | 'text' | 'json';
+  readonly completion: 'off' | Shell;
   readonly 'pprof-listen': string;
   readonly 'log-format': LogFormat;
   readonly 'log-level': LogLevel;

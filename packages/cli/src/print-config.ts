@@ -6,7 +6,7 @@ import { optionsOf } from './options.ts';
 import type { Origin } from './rules.ts';
 
 /** Settings that say what to do now, and not how the tunnel is set. */
-const NOT_SHOWN: readonly string[] = ['print-config'];
+const NOT_SHOWN: readonly string[] = ['print-config', 'completion'];
 
 const HIDDEN = '(hidden)';
 

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type Environment, parseCommandLine, type Settings } from './command-line.ts';
+import { completionScript } from './completion.ts';
 import { ConfigError } from './errors.ts';
 import type { Side } from './option-spec.ts';
 import { helpText } from './parser.ts';
@@ -40,6 +41,9 @@ export async function readSettings<S extends Side>(side: S, context: ProgramCont
         return EXIT_OK;
       case 'version':
         context.print(`kcptun version ${programVersion()}\n`);
+        return EXIT_OK;
+      case 'completion':
+        context.print(completionScript(side, commandLine.shell));
         return EXIT_OK;
       case 'print-config':
         // What would be logged as a warning at start is part of the answer, but not of the output that programs read.

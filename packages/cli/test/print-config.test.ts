@@ -27,7 +27,7 @@ test('a line per setting, with its value and its origin', async () => {
   expect(result).toBe(EXIT_OK);
   const lines = printed.trimEnd().split('\n');
   const cells = lines.map((line) => line.split(/ {2,}/));
-  const shown = optionsOf('client').filter(({ name }) => name !== 'print-config');
+  const shown = optionsOf('client').filter(({ name }) => name !== 'print-config' && name !== 'completion');
   expect(cells.map(([name]) => name)).toEqual(shown.map(({ name }) => name));
   const of = (name: string) => cells.find(([each]) => each === name)?.slice(1);
   expect(of('mtu')).toEqual(['1300', 'flag']);
@@ -49,7 +49,7 @@ describe.each<Side>(['client', 'server'])('%s', (side) => {
     const { result, printed } = await invoke(side, ['--key', 'hush', '--nocomp', '--print-config=json']);
     expect(result).toBe(EXIT_OK);
     const settings = JSON.parse(printed) as Record<string, unknown>;
-    const shown = optionsOf(side).filter(({ name }) => name !== 'print-config');
+    const shown = optionsOf(side).filter(({ name }) => name !== 'print-config' && name !== 'completion');
     expect(Object.keys(settings)).toEqual(shown.map(({ name }) => name));
     expect(settings).toMatchObject({
       key: { origin: 'flag' },
