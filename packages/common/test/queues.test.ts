@@ -77,6 +77,13 @@ describe('ByteQueue', () => {
     queue.append(new Uint8Array(5000), 0, 5000);
     expect([queue.take()?.bytes.length, queue.take()?.bytes.length, queue.take()]).toEqual([4096, 65_536, undefined]);
   });
+
+  it('begins with a large chunk when more is expected', () => {
+    const queue = new ByteQueue(new ChunkPool());
+    queue.append(new Uint8Array(100), 0, 100, 5000);
+    queue.append(new Uint8Array(10_000), 0, 10_000);
+    expect([queue.length, queue.take()?.bytes.length, queue.take()]).toEqual([10_100, 65_536, undefined]);
+  });
 });
 
 describe('Deadlines', () => {

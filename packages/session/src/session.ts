@@ -18,6 +18,9 @@ import { SessionSink } from './transmitter.ts';
 /** Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more, because they only add delay. */
 const QUEUE_SLACK = 64;
 
+/** Segments that one call of `Kcp.send` takes. */
+const MOST_SEGMENTS = 255;
+
 /** State of a session as an observer sees it; times in ms. */
 export interface SessionStats {
   readonly conv: number;
@@ -187,9 +190,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   write(bytes: Uint8Array, offset: number, length: number): void {
     if (this.closed || length === 0) return;
     const kcp = this.kcp;
-    const mss = kcp.mss;
-    // Kcp.send takes at most 255 segments a call.
-    for (let done = 0; done < length; done += mss) kcp.send(bytes, offset + done, Math.min(mss, length - done));
+    const most = MOST_SEGMENTS * kcp.mss;
+    for (let done = 0; done < length; done += most) kcp.send(bytes, offset + done, Math.min(most, length - done));
     this.#bytesSent += length;
     this.dirty = true;
     this.#context.touch(this);
