@@ -186,5 +186,6 @@ function logSettings<S extends Side>(settings: Settings<S>, tunnel: Tunnel, logg
     logger.info('settings', { event: 'settings', ...Object.fromEntries(shown.map(({ name }) => [name, values[name]])) });
     if (client) logger.info(`listening on: ${listening}`, { event: 'listening', address: listening });
   } else for (const line of settingLines(side, options, listening)) logger.info(line);
+  if (!client) for (const address of tunnel.tcpAddresses) logger.info(`Listening on: ${address}/tcp`, { event: 'listening', address });
   if (!client) for (const address of tunnel.addresses) logger.info(`Listening on: ${address}/udp`, { event: 'listening', address });
 }

@@ -75,7 +75,11 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'standard error and in the file when it has room again; nothing else stops.',
   quiet:
     'Leaves out the lines about single connections: `stream opened`, `stream closed`, `pipe: …`, and that a stream can not be opened. Everything else is logged as before.',
-  tcp: 'Carries each packet as a segment of a TCP connection, where networks treat UDP badly. Needs root, on both ends.',
+  tcp:
+    'Carries each packet as a segment of what looks like a TCP connection, where networks treat UDP badly. Linux only, with root (`CAP_NET_RAW`, `CAP_NET_ADMIN`), `koffi` and `iptables`, at both ends. ' +
+    'A server listens for both, UDP and TCP, on the same ports, and goes on with UDP alone when it may not do TCP; a client that may not ends with exit code 1. ' +
+    'A rule of the firewall drops what the kernel itself would say about these connections; it is removed at the end, and at the next start after a kill. ' +
+    'The headers of a segment are 24 bytes longer than those of UDP: keep `mtu` below 1428, or packets are fragmented.',
   c: 'A JSON file. What stands in it wins over the command line.',
   'print-config':
     'Shows every setting with its value and where it came from (default, flag, environment, file, or the `mode`), hides the key, and exits without starting anything. `--print-config=json` is the ' +

@@ -142,8 +142,6 @@ export const OPTIONS: readonly OptionSpec[] = [
   option('quiet', 'observing', 'boolean', both(false), 'no log lines about single connections'),
   option('tcp', 'sockets', 'boolean', both(false), 'carry packets in TCP segments', {
     systems: { on: ['linux'], elsewhere: 'refused' },
-    effective: false,
-    off: false,
   }),
   option('c', 'program', 'string', both(''), 'JSON file whose keys win over the command line', {}, null),
   option('pprof', 'observing', 'boolean', both(false), 'HTTP server with CPU profile, heap snapshot and statistics'),

@@ -45,6 +45,7 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
     ...(o.QPP ? { qpp: { count: o.QPPCount } } : {}),
     socketBuffer: o.sockbuf,
     dscp: o.dscp,
+    fakeTcp: o.tcp,
     quiet: o.quiet,
     logger,
     session: sessionOptions(o),

@@ -87,7 +87,7 @@ test('settings come back', async () => {
 
 test('the list of what has no effect yet', () => {
   expect(OPTIONS.filter((option) => !option.effective).map((option) => option.name)).toEqual(
-    'autoexpire scavengettl ratelimit closewait tcp'.split(' '),
+    'autoexpire scavengettl ratelimit closewait'.split(' '),
   );
 });
 

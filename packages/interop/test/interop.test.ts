@@ -13,30 +13,16 @@ import {
   shortPlan,
   titleOf,
 } from '@kcptun/interop';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { suite } from './suite.ts';
 
 const seed = Number(process.env['KCPTUN_INTEROP_SEED'] ?? 1);
 const limit = process.env['KCPTUN_INTEROP_CASES'];
 const cases = limit === undefined ? planCases(seed) : shortPlan(planCases(seed), Number(limit));
 const programs = await findPrograms();
 const lanes = new Lanes(3);
-const TIMEOUT_MS = 120_000;
 
 process.stderr.write(`interop: ${cases.length} cases, seed ${seed}\n`);
-
-/** A group of tests that need some programs. */
-function suite(name: string, missing: (string | undefined)[], body: () => void): void {
-  const reasons = missing.filter((reason) => reason !== undefined);
-  if (reasons.length === 0) {
-    describe.concurrent(name, { timeout: TIMEOUT_MS }, body);
-  } else if (process.env['CI'] === 'true') {
-    test(`${name}: the programs are there`, () => expect.unreachable(reasons.join('; ')));
-  } else {
-    const line = '*'.repeat(100);
-    process.stderr.write(`${line}\n* SKIPPED: ${name}\n${reasons.map((reason) => `*   ${reason}\n`).join('')}${line}\n`);
-    describe.skip(name, body);
-  }
-}
 
 const opposite: Ends[] = (['old', 'new'] as Kind[]).flatMap((go) => [
   { client: 'ours', server: go },

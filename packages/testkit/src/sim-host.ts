@@ -204,6 +204,10 @@ export class SimHost implements Host {
     });
   }
 
+  checkFakeTcp(): string {
+    return 'is not simulated';
+  }
+
   openDatagram(
     options: DatagramOptions,
     events: DatagramEvents,

@@ -65,6 +65,8 @@ export interface DatagramOptions {
   readonly bufferSize?: number;
   /** Differentiated services code point of what is sent, 0 to 63: the upper six bits of TOS (IPv4) and traffic class (IPv6). Default 0. */
   readonly dscp?: number;
+  /** Carries each datagram in a TCP segment instead of UDP, default no (PROTOCOL tunnel §11). See {@link Host.checkFakeTcp}. */
+  readonly fakeTcp?: boolean;
 }
 
 /** What a byte connection tells its owner. */
@@ -123,6 +125,8 @@ export interface Host {
   createCrypt(method: CryptMethod, key: Uint8Array): PacketCrypt;
   /** Looks a name up (IP literals too); each call asks anew. Gives all addresses of both families, at least one, best first. */
   resolve(name: string, port: number, callback: (error: Error | undefined, addresses: readonly SocketAddress[] | undefined) => void): void;
+  /** Why sockets with `fakeTcp` can not be had here, as the end of a sentence; `undefined` when they can. */
+  checkFakeTcp(): string | undefined;
   /** Opens a datagram socket; calls back when it is bound. */
   openDatagram(
     options: DatagramOptions,

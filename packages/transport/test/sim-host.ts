@@ -53,6 +53,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
         else callback(new Error(`no such name: ${name}`), undefined);
       });
     },
+    checkFakeTcp: () => 'is not simulated',
     openDatagram: (options, events, callback) => {
       nodes += 1;
       const node = nodes;

@@ -60,12 +60,15 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   /**
    * Starts to listen. Sessions are made when the first connections come.
    * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address can not be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for
-   *   payload; KCPTUN_ERR_TUNNEL_STATE when started before; KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
+   *   payload; KCPTUN_ERR_TUNNEL_FAKE_TCP when there is no fake TCP here; KCPTUN_ERR_TUNNEL_STATE when started before;
+   *   KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
    */
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new TunnelError('KCPTUN_ERR_TUNNEL_STATE', 'a tunnel can be started once');
-    this.#state = 'running';
     const options = this.#resolved;
+    const obstacle = options.fakeTcp ? this.#host.checkFakeTcp() : undefined;
+    if (obstacle !== undefined) throw new TunnelError('KCPTUN_ERR_TUNNEL_FAKE_TCP', `--tcp ${obstacle}`);
+    this.#state = 'running';
     const scheduler = new Scheduler(this.#host);
     const crypt = openCrypt(this.#host, options);
     this.#crypt = crypt;

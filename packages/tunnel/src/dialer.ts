@@ -149,6 +149,7 @@ export class Dialer {
       remote: address,
       bufferSize: options.socketBuffer,
       dscp: options.dscp,
+      fakeTcp: options.fakeTcp,
       replayProtection: options.replayProtection,
     };
     let opened: UdpEndpoint | undefined;

@@ -43,6 +43,11 @@ export interface TunnelOptions {
    * Without effect with `none`, `null` and `xor`, whose datagrams anybody can change.
    */
   readonly replayProtection?: boolean;
+  /**
+   * Carries datagrams in TCP segments, default no (upstream: `--tcp`). Linux only, as root. A client that can not have it does not start; a
+   * server serves UDP as well, and says so when it serves nothing else.
+   */
+  readonly fakeTcp?: boolean;
   /** Leaves out the log lines per stream (upstream: `--quiet`). */
   readonly quiet?: boolean;
   /** Where log lines go; by default nowhere. */
@@ -89,6 +94,7 @@ export interface ResolvedTunnelOptions {
   readonly socketBuffer: number;
   readonly dscp: number;
   readonly replayProtection: boolean;
+  readonly fakeTcp: boolean;
   readonly quiet: boolean;
   readonly logger: Logger;
 }
@@ -136,6 +142,7 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
       socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
       dscp: checkInteger(options.dscp ?? 0, 'dscp', 0, 63),
       replayProtection: options.replayProtection ?? true,
+      fakeTcp: options.fakeTcp ?? false,
       quiet: options.quiet ?? false,
       logger: options.logger ?? SILENT_LOGGER,
     };

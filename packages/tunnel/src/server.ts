@@ -38,6 +38,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #strangers: LineBudget = new LineBudget();
   readonly #moves: LineBudget = new LineBudget();
   readonly #crowding: LineBudget = new LineBudget();
+  readonly #fakeTcpSockets: UdpEndpoint[] = [];
   #crypt: PacketCrypt | undefined;
   #codec: BlockCodec | undefined;
   #state: 'new' | 'running' | 'draining' | 'stopped' = 'new';
@@ -47,7 +48,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     super();
     this.#options = options;
     this.#resolved = parseTunnelOptions(options);
-    this.#host = openHost(options.host, options.listen.maxPort - options.listen.minPort + 1);
+    this.#host = openHost(options.host, (options.listen.maxPort - options.listen.minPort + 1) * (this.#resolved.fakeTcp ? 2 : 1));
     try {
       this.#census = new SessionCensus(options);
     } catch (cause) {
@@ -62,6 +63,11 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** The UDP addresses that are listened on, once started. */
   get addresses(): readonly string[] {
     return this.#sockets.map(({ socket }) => formatAddress(socket.local.address, socket.local.port));
+  }
+
+  /** The addresses where fake TCP is served beside UDP, once started. */
+  get tcpAddresses(): readonly string[] {
+    return this.#fakeTcpSockets.map(({ socket }) => formatAddress(socket.local.address, socket.local.port));
   }
 
   /** The first UDP port, once started. */
@@ -84,19 +90,35 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     const notes = new SocketNotes(this.#resolved.logger);
     try {
       const host = await this.#resolveListen();
+      const fakeTcp = this.#resolved.fakeTcp && this.#fakeTcpWorks();
       for (let port = minPort; port <= maxPort; port++) {
-        const udp = await this.#bind(host, port);
-        this.#sockets.push(udp);
-        notes.log(udp.socket);
-        if (this.stopped) {
-          udp.close();
-          throw new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped while it started');
-        }
+        const udp = await this.#bind(host, port, false);
+        this.#keep(udp, this.#sockets, notes);
+        if (!fakeTcp) continue;
+        const segments = await this.#bind(host, udp.socket.local.port, true).catch((error: unknown) => {
+          this.#resolved.logger.error(`${(error as Error).message}; this port serves UDP only`);
+        });
+        if (segments !== undefined) this.#keep(segments, this.#fakeTcpSockets, notes);
       }
     } catch (error) {
       this.stop();
       throw error;
     }
+  }
+
+  /** Whether there is fake TCP here; says so when there is not. Like the original, the server then goes on with UDP. */
+  #fakeTcpWorks(): boolean {
+    const obstacle = this.#host.checkFakeTcp();
+    if (obstacle !== undefined) this.#resolved.logger.error(`--tcp ${obstacle}; serving UDP only`);
+    return obstacle === undefined;
+  }
+
+  #keep(endpoint: UdpEndpoint, list: UdpEndpoint[], notes: SocketNotes): void {
+    list.push(endpoint);
+    notes.log(endpoint.socket);
+    if (!this.stopped) return;
+    endpoint.close();
+    throw new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped while it started');
   }
 
   /** Ends everything at once: connections to the target are reset. Idempotent. */
@@ -106,7 +128,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#targets.cancel();
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
     for (const link of [...this.#links]) link.close();
-    for (const udp of this.#sockets) udp.close();
+    for (const endpoint of [...this.#sockets, ...this.#fakeTcpSockets]) endpoint.close();
     this.#crypt?.close();
     this.#pipes.close();
     this.emit('stopped');
@@ -162,7 +184,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     });
   }
 
-  #bind(host: string, port: number): Promise<UdpEndpoint> {
+  #bind(host: string, port: number, fakeTcp: boolean): Promise<UdpEndpoint> {
     const options = this.#resolved;
     const refusals = new RefusalReport(options.logger);
     return new Promise((resolve, reject) => {
@@ -182,6 +204,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           census: this.#census,
           replayGuard: this.#replayGuard,
           replayProtection: options.replayProtection,
+          fakeTcp,
         },
         {
           onSession: (session) => this.#accept(bound as UdpEndpoint, session),

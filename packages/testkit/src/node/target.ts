@@ -13,6 +13,8 @@ export interface TargetOptions {
   readonly port?: number;
   /** Address to listen on (default 127.0.0.1). */
   readonly host?: string;
+  /** Unix socket to listen on instead of a port. */
+  readonly path?: string;
 }
 
 /** Counters of a {@link Target}. */
@@ -33,7 +35,7 @@ export interface TargetStats {
 
 /** A running target. */
 export interface Target {
-  /** The port that it listens on. */
+  /** The port that it listens on; 0 for a unix socket. */
   readonly port: number;
   /** The counters so far: a view that stays true. */
   readonly stats: TargetStats;
@@ -64,10 +66,11 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
     socket.on('error', () => socket.destroy());
     new Exchange(socket, stats).start();
   });
-  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
+  if (options.path === undefined) server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
+  else server.listen(options.path);
   await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    port: options.path === undefined ? (server.address() as AddressInfo).port : 0,
     stats,
     opened(count) {
       return new Promise((resolve) => {

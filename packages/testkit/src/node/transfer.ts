@@ -18,6 +18,8 @@ export interface TransferOptions {
   readonly port: number;
   /** Address to connect to (default 127.0.0.1). */
   readonly host?: string;
+  /** Unix socket to connect to instead of the port: such a one is reached from every network namespace. */
+  readonly path?: string;
   /** Bytes to send, 0 to 2^32 - 2. */
   readonly upload: number;
   /** Bytes to get back, 0 to 2^32 - 1. */
@@ -105,7 +107,7 @@ export function transfer(options: TransferOptions): Promise<TransferResult> {
  * Connects, says nothing and half-closes; resolves when the other side has ended without a byte.
  * @throws {Error} when bytes come, the connection breaks or the time is over
  */
-export function touch(options: Pick<TransferOptions, 'port' | 'host' | 'timeoutMs'>): Promise<void> {
+export function touch(options: Pick<TransferOptions, 'port' | 'host' | 'path' | 'timeoutMs'>): Promise<void> {
   return withSocket(options, (socket, resolve, reject) => {
     socket.once('connect', () => socket.end());
     socket.on('data', (bytes: Buffer) => reject(new Error(`${bytes.length} bytes came back on an empty connection`)));
@@ -116,11 +118,12 @@ export function touch(options: Pick<TransferOptions, 'port' | 'host' | 'timeoutM
 
 /** Runs an exchange on a socket of its own, which is destroyed afterwards in any case. */
 function withSocket<T>(
-  options: Pick<TransferOptions, 'port' | 'host' | 'timeoutMs'>,
+  options: Pick<TransferOptions, 'port' | 'host' | 'path' | 'timeoutMs'>,
   run: (socket: Socket, resolve: (value: T) => void, reject: (error: Error) => void) => () => string,
 ): Promise<T> {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const socket = connect({ port: options.port, host: options.host ?? '127.0.0.1', noDelay: true, allowHalfOpen: true });
+  const { port, host = '127.0.0.1', path } = options;
+  const socket = connect({ ...(path === undefined ? { port, host } : { path }), noDelay: true, allowHalfOpen: true });
   let timer: NodeJS.Timeout | undefined;
   const outcome = new Promise<T>((resolve, reject) => {
     const state = run(socket, resolve, reject);

@@ -8,6 +8,7 @@ import { createNodePacketCrypt } from '@kcptun/crypt/node';
 import { TransportError } from '../errors.ts';
 import type { Host, SocketAddress } from '../host.ts';
 import { connectBytes, listenBytes } from './byte-connection.ts';
+import { type FakeTcpBackend, selectFakeTcp } from './fake-tcp/select-fake-tcp.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { type DatagramBackend, selectDatagram } from './select-datagram.ts';
 
@@ -30,12 +31,19 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
   const queue = new ReceiveQueue();
   // Chosen when the first socket is wanted: loading native code takes longer than anything else at start.
   let backend: DatagramBackend | undefined;
+  const native = options.native ?? process.env['KCPTUN_NO_NATIVE'] !== '1';
   const datagrams = (): DatagramBackend => {
-    backend ??= selectDatagram(memory, queue, options.native ?? process.env['KCPTUN_NO_NATIVE'] !== '1');
+    backend ??= selectDatagram(memory, queue, native);
     return backend;
   };
+  let fakeTcp: FakeTcpBackend | undefined;
+  const now = (): number => performance.now();
+  const segments = (): FakeTcpBackend => {
+    fakeTcp ??= selectFakeTcp(memory, queue, now, { platform: process.platform, arch: process.arch, native });
+    return fakeTcp;
+  };
   return {
-    now: () => performance.now(),
+    now,
     setTimer: (delay, callback) => queue.setTimer(delay, callback),
     defer: (callback) => {
       setImmediate(callback);
@@ -50,7 +58,8 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
     },
     createCrypt: (method, key) => createNodePacketCrypt({ method, key, memory }),
     resolve: resolveAddress,
-    openDatagram: (datagram, events, callback) => datagrams().open(datagram, events, callback),
+    checkFakeTcp: () => segments().obstacle,
+    openDatagram: (datagram, events, callback) => (datagram.fakeTcp === true ? segments() : datagrams()).open(datagram, events, callback),
     connect: connectBytes,
     listen: listenBytes,
   };

@@ -46,6 +46,16 @@ export class AddressPaths {
     return path;
   }
 
+  /** The path of the sockaddr at `words[at]`; NO_PATH when it has none. */
+  find(words: Int32Array, at: number): number {
+    if (this.#is(this.#last, words, at)) return this.#last;
+    let path = this.#heads[this.#hash(words, at) & (this.#heads.length - 1)]!;
+    while (path !== END && !this.#is(path, words, at)) path = this.#next[path]!;
+    if (path === END) return NO_PATH;
+    this.#last = path;
+    return path;
+  }
+
   /** Bytes of the address of a path; 0 when the number is free. */
   nameLength(path: number): number {
     const first = path >= 0 && path < this.#top ? this.#names[path * NAME_WORDS]! : 0;

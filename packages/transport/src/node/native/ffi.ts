@@ -11,15 +11,28 @@ import { createRequire } from 'node:module';
 type Koffi = typeof import('koffi');
 type Call = (...args: number[]) => number;
 
-const SOCK_DGRAM_FLAGS = 0x2 | 0o4000 | 0o2000000; // SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC; the same on x64 and arm64
+const SOCK_FLAGS = 0o4000 | 0o2000000; // SOCK_NONBLOCK, SOCK_CLOEXEC; the same on x64 and arm64
+const SOCK_DGRAM = 2;
+/** Kinds of sockets besides datagrams: streams, and packets below both. */
+export const SOCK_STREAM = 1;
+/** See {@link SOCK_STREAM}. */
+export const SOCK_RAW = 3;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
 const POLLIN = 0x1;
 /** Bytes of the largest `struct sockaddr` in use, `sockaddr_in6`. */
 export const SOCKADDR_SIZE = 28;
-const SCRATCH_SIZE = 64;
+const SCRATCH_SIZE = 256;
 const VALUE_AT = 32;
 const LENGTH_AT = 40;
+const FILTER_AT = 64;
+/** Most instructions of a socket filter. */
+const FILTER_LIMIT = (SCRATCH_SIZE - FILTER_AT) / 8;
 
-/** Tells when a socket has something to read. */
+/** An instruction of a socket filter (classic BPF): code, jump when true, jump when false, operand. */
+export type FilterInstruction = readonly [code: number, jt: number, jf: number, k: number];
+
+/** Tells when a socket is ready. */
 export interface Watch {
   /** Stops for good; the descriptor may be closed afterwards. Must be called once. */
   close(): void;
@@ -43,6 +56,10 @@ export class SystemCalls {
   readonly #getsockname: Call;
   readonly #setsockopt: Call;
   readonly #getsockopt: Call;
+  readonly #getpeername: Call;
+  readonly #listen: Call;
+  readonly #accept: Call;
+  readonly #recv: Call;
   readonly #poll: Call;
   readonly #sendto: Call;
   readonly #sendmmsg: Call;
@@ -66,6 +83,10 @@ export class SystemCalls {
     this.#getsockname = call('int getsockname(int, uint64_t, uint64_t)');
     this.#setsockopt = call('int setsockopt(int, int, int, uint64_t, unsigned int)');
     this.#getsockopt = call('int getsockopt(int, int, int, uint64_t, uint64_t)');
+    this.#getpeername = call('int getpeername(int, uint64_t, uint64_t)');
+    this.#listen = call('int listen(int, int)');
+    this.#accept = call('int accept4(int, uint64_t, uint64_t, int)');
+    this.#recv = call('intptr_t recv(int, uint64_t, uintptr_t, int)');
     this.#poll = call('int poll(uint64_t, unsigned long, int)');
     this.#sendto = call('long sendto(int, uint64_t, unsigned long, int, uint64_t, unsigned int)');
     this.#sendmmsg = call('int sendmmsg(int, uint64_t, unsigned int, int)');
@@ -82,9 +103,9 @@ export class SystemCalls {
     return { bytes, address: Number(this.#koffi.address(bytes)) };
   }
 
-  /** A datagram socket that does not block and is not inherited by child processes. */
-  socket(domain: number): number {
-    return this.#checked(this.#socket(domain, SOCK_DGRAM_FLAGS, 0));
+  /** A socket that does not block and is not inherited by child processes. */
+  socket(domain: number, type: number = SOCK_DGRAM, protocol = 0): number {
+    return this.#checked(this.#socket(domain, type | SOCK_FLAGS, protocol));
   }
 
   close(fd: number): number {
@@ -105,11 +126,54 @@ export class SystemCalls {
 
   /** Writes the address that the socket is bound to into `sockaddr`. */
   getsockname(fd: number, sockaddr: Uint8Array): number {
+    return this.#name(this.#getsockname, fd, sockaddr);
+  }
+
+  /** Writes the address that the socket is connected to into `sockaddr`. */
+  getpeername(fd: number, sockaddr: Uint8Array): number {
+    return this.#name(this.#getpeername, fd, sockaddr);
+  }
+
+  #name(call: Call, fd: number, sockaddr: Uint8Array): number {
     const { bytes, address } = this.#scratch;
     this.#scratchView.setUint32(LENGTH_AT, SOCKADDR_SIZE, true);
-    const result = this.#checked(this.#getsockname(fd, address, address + LENGTH_AT));
+    const result = this.#checked(call(fd, address, address + LENGTH_AT));
     sockaddr.set(bytes.subarray(0, SOCKADDR_SIZE));
     return result;
+  }
+
+  listen(fd: number, backlog: number): number {
+    return this.#checked(this.#listen(fd, backlog));
+  }
+
+  /** The next connection of a listening socket, of the same kind as {@link SystemCalls.socket} makes. */
+  accept(fd: number): number {
+    return this.#checked(this.#accept(fd, 0, 0, SOCK_FLAGS));
+  }
+
+  /** Takes up to 32 bytes of a stream and drops them; 0 at its end. */
+  discard(fd: number): number {
+    return this.#checked(this.#recv(fd, this.#scratch.address, 32, 0));
+  }
+
+  /**
+   * Has the kernel pass on only what a program of classic BPF lets through, and of that only as many bytes as it says.
+   * @throws {RangeError} when the program is too long
+   */
+  attachFilter(fd: number, program: readonly FilterInstruction[]): number {
+    if (program.length > FILTER_LIMIT) throw new RangeError(`filter: has more than ${FILTER_LIMIT} instructions`);
+    const view = this.#scratchView;
+    const { address } = this.#scratch;
+    program.forEach(([code, jt, jf, k], index) => {
+      const at = FILTER_AT + index * 8;
+      view.setUint16(at, code, true);
+      view.setUint8(at + 2, jt);
+      view.setUint8(at + 3, jf);
+      view.setUint32(at + 4, k, true);
+    });
+    view.setUint16(VALUE_AT, program.length, true); // struct sock_fprog: length, pointer at 8
+    view.setBigUint64(VALUE_AT + 8, BigInt(address + FILTER_AT), true);
+    return this.#checked(this.#setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, address + VALUE_AT, 16));
   }
 
   /** Sets an option that is an `int`. */
@@ -153,18 +217,19 @@ export class SystemCalls {
   }
 
   /**
-   * Calls back in the poll phase of each turn of the event loop in which the socket is readable or has an error to report. The callback must
-   * not throw and nothing it does may need Node to run ticks behind it; in it everything but queueing is out of place.
+   * Calls back in the poll phase of each turn of the event loop in which the socket is readable (or writable) or has an error to report. The
+   * callback must not throw and nothing it does may need Node to run ticks behind it; in it everything but queueing is out of place.
    */
-  watch(fd: number, onReady: () => void): Watch {
+  watch(fd: number, onReady: () => void, writable = false): Watch {
     // koffi's own poll handle: libuv's uv_poll on the loop of this environment, so that no handle memory is ours to free.
-    const readable = { readable: true };
+    const wanted = writable ? { writable: true } : { readable: true };
     const onPoll = (...args: unknown[]): void => {
       // The events are the last argument (libuv's status comes before). Without any the socket has an error to report, for which libuv stops.
-      if ((args.at(-1) as { readable: boolean }).readable === false) handle.start(readable, onPoll);
+      const events = args.at(-1) as { readable: boolean; writable: boolean };
+      if ((writable ? events.writable : events.readable) === false) handle.start(wanted, onPoll);
       onReady();
     };
-    const handle = this.#koffi.node.poll(fd, readable, onPoll);
+    const handle = this.#koffi.node.poll(fd, wanted, onPoll);
     return handle;
   }
 

@@ -13,13 +13,17 @@ import { type PinnedMemory, SOCKADDR_SIZE, type SystemCalls } from './ffi.ts';
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
+/** Flags of a sending call: do not wait, raise no signal. */
+export const SEND_FLAGS: number = 0x40 | 0x4000;
 const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
-const MESSAGE_WORDS = 16;
-const IOVEC_WORDS = 4;
+/** Words of a mmsghdr. */
+export const MESSAGE_WORDS = 16;
+/** Words of an iovec. */
+export const IOVEC_WORDS = 4;
 const NAME_BYTES = 32;
-const CONTROL_BYTES = 32;
+/** Bytes between two control messages: room for the largest, IPV6_PKTINFO. */
+export const CONTROL_BYTES = 40;
 const CONTROL_SIZE = 24;
 const WORD_RANGE = 0x1_0000_0000;
 
@@ -31,7 +35,7 @@ const RECEIVE_MESSAGES = 16;
 const RECEIVE_STRIDE = 65_536 + 1088;
 
 /** Headers, names and control messages of `count` messages. */
-class Messages {
+export class Messages {
   readonly words: Int32Array;
   readonly names: Int32Array;
   readonly controls: Int32Array;
@@ -55,7 +59,8 @@ class Messages {
   }
 }
 
-function setPointer(words: Int32Array, at: number, address: number): void {
+/** Writes a pointer into two words. */
+export function setPointer(words: Int32Array, at: number, address: number): void {
   words[at] = (address % WORD_RANGE) | 0;
   words[at + 1] = Math.floor(address / WORD_RANGE);
 }
@@ -142,7 +147,7 @@ export class SendTable {
   /** Sends the messages from `first` on; returns how many were taken, or the negated errno of the first. */
   send(fd: number, first: number): number {
     const address = this.#messages.address + first * MESSAGE_WORDS * 4;
-    return this.#calls.sendmmsg(fd, address, this.count - first, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return this.#calls.sendmmsg(fd, address, this.count - first, SEND_FLAGS);
   }
 }
 

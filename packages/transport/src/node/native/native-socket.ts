@@ -9,29 +9,18 @@
 // Never waits: what the system does not take now is refused, and KCP sends it again.
 
 import { constants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
 import { BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
-import { formatAddress } from '../../address.ts';
-import { TransportError, type TransportErrorCode } from '../../errors.ts';
+import { TransportError } from '../../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../../host.ts';
 import { NO_PATH } from '../path-table.ts';
 import type { ReceiveQueue, Receiver } from '../receive-queue.ts';
-import { dscpNote, shortfallNote } from '../socket-notes.ts';
 import { AddressPaths } from './address-paths.ts';
 import type { SystemCalls, Watch } from './ffi.ts';
 import { NAME_WORDS, type ReceiveTable, type SendTable } from './message-table.ts';
 import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, SOCKADDR_IN6_SIZE } from './socket-address.ts';
+import { applyOptions, check, systemError } from './socket-options.ts';
 
 const { EAFNOSUPPORT, EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOMEM, EOPNOTSUPP } = constants.errno;
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
-const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
-const SOL_IP = 0;
-const IP_TOS = 1;
-const SOL_IPV6 = 41;
-const IPV6_TCLASS = 67;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
@@ -113,13 +102,9 @@ export class NativeSocket implements DatagramSocket, Receiver {
     const local = new Uint8Array(SOCKADDR_IN6_SIZE);
     check(calls.getsockname(fd, local), 'getsockname', options);
     this.local = decodeSocketAddress(local, 0);
-    this.bufferSizes =
-      options.bufferSize === undefined ? { receive: undefined, send: undefined } : resizeBuffers(calls, fd, options.bufferSize);
-    const marked = markPackets(calls, fd, this.local.family, options.dscp ?? 0);
-    this.notes = [
-      ...shortfallNote(options.bufferSize, this.bufferSizes, process.platform),
-      ...(marked < 0 ? dscpNote(options.dscp, getSystemErrorName(marked)) : []),
-    ];
+    const granted = applyOptions(calls, fd, this.local.family, options);
+    this.bufferSizes = granted.bufferSizes;
+    this.notes = granted.notes;
     this.#gso = offersGso(calls, fd);
     this.#gro = offersGro(calls, fd);
     this.#watch = calls.watch(fd, () => this.#ready());
@@ -287,26 +272,6 @@ export class NativeSocket implements DatagramSocket, Receiver {
   }
 }
 
-/** Sets the buffers, beyond the system's limit where the process may do that; returns what was granted. */
-function resizeBuffers(calls: SystemCalls, fd: number, size: number): BufferSizes {
-  if (calls.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, size) < 0) calls.setOption(fd, SOL_SOCKET, SO_RCVBUF, size);
-  if (calls.setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, size) < 0) calls.setOption(fd, SOL_SOCKET, SO_SNDBUF, size);
-  return { receive: calls.option(fd, SOL_SOCKET, SO_RCVBUF), send: calls.option(fd, SOL_SOCKET, SO_SNDBUF) };
-}
-
-/**
- * Marks what a socket sends. The code point is the upper six bits of the byte in both families; the original shifts it for IPv4 only
- * (PROTOCOL session §8), so that its IPv6 packets carry another class than was asked for.
- * @returns 0, or the negated errno
- */
-function markPackets(calls: SystemCalls, fd: number, family: 4 | 6, dscp: number): number {
-  const byte = dscp << 2;
-  if (family === 4) return calls.setOption(fd, SOL_IP, IP_TOS, byte);
-  // A socket for both families sends IPv4 too, which has a field of its own.
-  calls.setOption(fd, SOL_IP, IP_TOS, byte);
-  return calls.setOption(fd, SOL_IPV6, IPV6_TCLASS, byte);
-}
-
 /** Whether the kernel knows segmentation: setting the socket's own segment size to "none" changes nothing else. */
 export function offersGso(calls: SystemCalls, fd: number): boolean {
   return calls.setOption(fd, SOL_UDP, UDP_SEGMENT, 0) === 0;
@@ -337,16 +302,4 @@ function endOfTrain(batch: PacketBatch, from: number): number {
 
 function isOffloadError(errno: number): boolean {
   return errno === EINVAL || errno === EIO || errno === EMSGSIZE || errno === EOPNOTSUPP;
-}
-
-function check(result: number, call: string, { host, port, remote }: DatagramOptions): number {
-  if (result >= 0) return result;
-  const cause = systemError(call, -result);
-  const where = call === 'connect' && remote !== undefined ? formatAddress(remote.address, remote.port) : formatAddress(host, port);
-  throw new TransportError('KCPTUN_ERR_TRANSPORT_BIND' satisfies TransportErrorCode, `${cause.message} ${where}`, { cause });
-}
-
-function systemError(call: string, errno: number): NodeJS.ErrnoException {
-  const code = getSystemErrorName(-errno);
-  return Object.assign(new Error(`${call} ${code}`), { code, errno: -errno, syscall: call });
 }
