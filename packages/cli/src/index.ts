@@ -26,7 +26,7 @@ export { configJson, configText, type PrintedSetting } from './print-config.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
 export { type Origin, SYSTEM_NAMES } from './rules.ts';
 export { clientOptions, runClient, runServer, serverOptions } from './run.ts';
-export { settingLines } from './settings-log.ts';
+export { memoryLine, settingLines } from './settings-log.ts';
 export { type SignalSource, type StopHandlers, type StopSignal, stopOnSignals } from './signals.ts';
 export { snmpLine } from './snmp-line.ts';
 export { appendSnmpLine } from './snmp-log.ts';

@@ -13,7 +13,7 @@ import { optionsOf, type ServerOptions, type SharedOptions } from './options.ts'
 import { startProfileServer } from './profile-server.ts';
 import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
 import { ServiceManager } from './service-manager.ts';
-import { settingLines } from './settings-log.ts';
+import { memoryLine, settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
 import { snmpLine } from './snmp-line.ts';
 import { startSnmpLog } from './snmp-log.ts';
@@ -186,6 +186,7 @@ function logSettings<S extends Side>(settings: Settings<S>, tunnel: Tunnel, logg
     logger.info('settings', { event: 'settings', ...Object.fromEntries(shown.map(({ name }) => [name, values[name]])) });
     if (client) logger.info(`listening on: ${listening}`, { event: 'listening', address: listening });
   } else for (const line of settingLines(side, options, listening)) logger.info(line);
+  logger.info(memoryLine(tunnel.memoryBound, tunnel.maxSessions), { event: 'memory', ...tunnel.memoryBound, sessions: tunnel.maxSessions });
   if (!client) for (const address of tunnel.tcpAddresses) logger.info(`Listening on: ${address}/tcp`, { event: 'listening', address });
   if (!client) for (const address of tunnel.addresses) logger.info(`Listening on: ${address}/udp`, { event: 'listening', address });
 }

@@ -1,6 +1,7 @@
 // The lines that say at start what a program runs with: texts and order of the Go programs (PROTOCOL tunnel §5), because people search for them
 // and paste them into reports. The key is not among them.
 
+import type { MemoryBound } from '@kcptun/tunnel';
 import type { Side } from './option-spec.ts';
 import type { ClientOptions, OptionsOf, ServerOptions, SharedOptions } from './options.ts';
 
@@ -10,6 +11,14 @@ import type { ClientOptions, OptionsOf, ServerOptions, SharedOptions } from './o
  */
 export function settingLines<S extends Side>(side: S, options: OptionsOf<S>, listening: string): string[] {
   return side === 'client' ? clientLines(options as ClientOptions, listening) : serverLines(options as ServerOptions, listening);
+}
+
+/** The line that says what the settings allow the tunnel to take at worst; in units of a million bytes, with the flags that change it. */
+export function memoryLine(bound: MemoryBound, sessions: number): string {
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
+  const parts = [`sndwnd ${mb(bound.sending)}`, `rcvwnd ${mb(bound.receiving)}`, `smuxbuf ${mb(bound.unread)}`];
+  if (bound.compression > 0) parts.push(`compression ${mb(bound.compression)}`);
+  return `memory at worst: ${mb(bound.session)} MB a session (${parts.join(', ')}), ${mb(bound.connection)} MB more a connection; sessions: up to ${sessions}`;
 }
 
 function clientLines(o: ClientOptions, listening: string): string[] {

@@ -6,6 +6,7 @@ import {
   EXIT_OK,
   EXIT_USAGE,
   helpText,
+  memoryLine,
   OPTIONS,
   optionsOf,
   parseCommandLine,
@@ -16,6 +17,7 @@ import {
   settingLines,
   stopOnSignals,
 } from '@kcptun/cli';
+import { memoryBound } from '@kcptun/tunnel';
 import { describe, expect, test } from 'vitest';
 
 async function invoke(side: Side, argv: readonly string[]) {
@@ -88,6 +90,13 @@ test('settings come back', async () => {
 test('the list of what has no effect yet', () => {
   expect(OPTIONS.filter((option) => !option.effective).map((option) => option.name)).toEqual(
     'autoexpire scavengettl ratelimit closewait'.split(' '),
+  );
+});
+
+test('the line about memory names the flags that bound it', () => {
+  const bound = memoryBound({ key: 'k', session: { sndWnd: 128, rcvWnd: 512 }, smux: {} });
+  expect(memoryLine(bound, 3)).toBe(
+    'memory at worst: 6.1 MB a session (sndwnd 0.2, rcvwnd 1.5, smuxbuf 4.2, compression 0.2), 4.7 MB more a connection; sessions: up to 3',
   );
 });
 

@@ -14,7 +14,15 @@ export { Counters, type CountsInto, type SnmpSnapshot } from './counters.ts';
 export { Endpoint } from './endpoint.ts';
 export type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 export { SessionError, type SessionErrorCode } from './errors.ts';
-export { fecEnabled, kcpMtu, MAX_SHARDS, parseSessionParameters, type SessionParameters, type SessionTuning } from './parameters.ts';
+export {
+  fecEnabled,
+  kcpMtu,
+  MAX_SHARDS,
+  parseSessionParameters,
+  SEGMENT_MEMORY,
+  type SessionParameters,
+  type SessionTuning,
+} from './parameters.ts';
 export type { PeerState } from './peer-watch.ts';
 export { REPLAY_MEMORY, REPLAY_MEMORY_AGE, REPLAY_WINDOW, REPLAY_WINDOW_AGE, ReplayGuard } from './replay-guard.ts';
 export { Session, type SessionStats } from './session.ts';

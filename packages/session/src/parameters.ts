@@ -2,7 +2,7 @@
 
 import { checkInteger, MAX_DATAGRAM } from '@kcptun/common';
 import { FEC_HEADER_SIZE } from '@kcptun/fec';
-import { MODES, OVERHEAD } from '@kcptun/kcp-core';
+import { MODES, MSS_MAX, OVERHEAD } from '@kcptun/kcp-core';
 import { SessionError } from './errors.ts';
 
 /** Tuning of a session. Both ends may differ in all of it. */
@@ -46,6 +46,9 @@ const DEFAULTS: Omit<SessionParameters, keyof (typeof MODES)['fast']> = {
   ackNoDelay: false,
   inflightFloor: 2048,
 };
+
+/** Payload memory that one segment of a window takes, whatever it holds, in bytes. */
+export const SEGMENT_MEMORY: number = Math.ceil(MSS_MAX / 8) * 8;
 
 /** Most shards of one FEC group (PROTOCOL fec §3). */
 export const MAX_SHARDS = 256;

@@ -10,6 +10,7 @@ import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import type { DialerOptions } from './dialer.ts';
 import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
+import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import {
   openHost,
   parseClientOptions,
@@ -45,6 +46,16 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     this.#clientOptions = parseClientOptions(options);
     this.#host = openHost(options.host, this.#clientOptions.connections);
     this.#pipes = new PipeSet(this.#host, this, this.#resolved);
+  }
+
+  /** The most memory that the settings allow each session and each connection. */
+  get memoryBound(): MemoryBound {
+    return memoryBound(this.#options);
+  }
+
+  /** Most KCP sessions at a time, but for those that wait for their end while another has replaced them. */
+  get maxSessions(): number {
+    return this.#clientOptions.connections;
   }
 
   /** Where applications can connect, once started: `127.0.0.1:12948`. */

@@ -4,6 +4,7 @@ export type { SnmpSnapshot } from '@kcptun/session';
 export { TunnelClient } from './client.ts';
 export { TunnelError, type TunnelErrorCode } from './errors.ts';
 export type { Link } from './link.ts';
+export { type MemoryBound, memoryBound } from './memory-bound.ts';
 export type { QppOptions, TunnelClientOptions, TunnelOptions, TunnelServerOptions } from './options.ts';
 export type { SessionInfo, StreamInfo, TunnelEvents, TunnelStats } from './pipe-set.ts';
 export { TunnelServer } from './server.ts';

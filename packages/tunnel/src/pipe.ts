@@ -11,9 +11,9 @@ import { KeptBytes } from './kept-bytes.ts';
 import type { Link } from './link.ts';
 
 /** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
-const MAX_UNTAKEN = 256 * 1024;
+export const MAX_UNTAKEN: number = 256 * 1024;
 /** First bytes of a stream that are kept until it is known that the peer has got its beginning. */
-const MAX_EARLY = 256 * 1024;
+export const MAX_EARLY: number = 256 * 1024;
 
 /**
  * A peer that has sent FIN and then takes nothing for so long, in ms, has closed for good: on the wire that looks like a half close, and the

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { ChunkPool, isKcptunError } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters, ReplayGuard, type Session, SessionCensus } from '@kcptun/session';
+import { Counters, MAX_SESSIONS, ReplayGuard, type Session, SessionCensus } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import { formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
@@ -12,6 +12,7 @@ import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
+import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { RefusalReport } from './refusals.ts';
@@ -58,6 +59,16 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#scheduler = new Scheduler(this.#host);
     this.#pipes = new PipeSet(this.#host, this, this.#resolved);
     this.#targets = new TargetDialer(this.#host, options.target);
+  }
+
+  /** The most memory that the settings allow each session and each connection. */
+  get memoryBound(): MemoryBound {
+    return memoryBound(this.#options);
+  }
+
+  /** Most KCP sessions at a time. */
+  get maxSessions(): number {
+    return this.#options.maxSessions ?? MAX_SESSIONS;
   }
 
   /** The UDP addresses that are listened on, once started. */

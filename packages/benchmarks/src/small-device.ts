@@ -1,0 +1,127 @@
+// Whether the small-device profile keeps its word: both programs with examples/config/small-*.json, as much traffic as 20 Mbit/s in each direction in
+// turn, and the largest resident size that each had. Linux only: it reads /proc.
+//
+//   node dist/small-device.js [--seconds 15] [--mbit 20] [--node-options=--max-semi-space-size=1]
+//
+// Exits with 1 when one of them had 90 MB or more.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { readUsage } from './process-usage.ts';
+
+const LIMIT = 90;
+const MIB = 1.048576;
+/** How often bytes are given to the tunnel, in ms. */
+const TICK = 20;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '15' },
+    mbit: { type: 'string', default: '20' },
+    'node-options': { type: 'string', default: '' },
+  },
+});
+
+const root = join(import.meta.dirname, '..', '..', '..');
+
+/** Copies of the files with other addresses: a file wins over flags. Starts a program and waits until its log says `ready`. */
+async function start(side: 'client' | 'server', addresses: object, ready: RegExp): Promise<[ChildProcess, RegExpExecArray]> {
+  const profile = JSON.parse(await readFile(join(root, 'examples', 'config', `small-${side}.json`), 'utf8')) as object;
+  const folder = await mkdtemp(join(tmpdir(), 'kcptun-small-'));
+  const file = join(folder, `${side}.json`);
+  await writeFile(file, JSON.stringify({ ...profile, ...addresses }));
+  const main = join(root, 'packages', `kcptun-${side}`, 'dist', 'main.js');
+  const env = { ...process.env, NODE_OPTIONS: values['node-options'] };
+  const child = spawn(process.execPath, [main, '-c', file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  try {
+    for await (const text of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      log += text;
+      const match = ready.exec(log);
+      if (match !== null) {
+        child.stderr.resume();
+        return [child, match];
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  throw new Error(`kcptun-${side} ended:\n${log}`);
+}
+
+/** Writes at a steady rate; resolves with how many bytes the other end had when the time was over. */
+async function flow(source: net.Socket, sink: net.Socket, seconds: number, bytesPerSecond: number): Promise<number> {
+  let received = 0;
+  const count = (data: Buffer): void => {
+    received += data.length;
+  };
+  sink.on('data', count);
+  // Not compressible, as most of what small devices carry.
+  const noise = randomBytes(1 << 20);
+  const started = performance.now();
+  let sent = 0;
+  for (let elapsed = 0; elapsed < seconds * 1000; elapsed = performance.now() - started) {
+    const due = Math.floor((elapsed / 1000) * bytesPerSecond) - sent;
+    for (let left = due; left > 0; left -= noise.length) {
+      const piece = noise.subarray(0, Math.min(left, noise.length));
+      sent += piece.length;
+      if (!source.write(piece)) await once(source, 'drain');
+    }
+    await setTimeout(TICK);
+  }
+  sink.off('data', count);
+  return received;
+}
+
+const target = net.createServer().listen(0, '127.0.0.1');
+await once(target, 'listening');
+const targetPort = (target.address() as net.AddressInfo).port;
+const [server, bound] = await start(
+  'server',
+  { listen: '127.0.0.1:0', target: `127.0.0.1:${targetPort}` },
+  /Listening on: 127\.0\.0\.1:(\d+)/,
+);
+const [client, listening] = await start(
+  'client',
+  { localaddr: '127.0.0.1:0', remoteaddr: `127.0.0.1:${bound[1]}` },
+  /listening on: 127\.0\.0\.1:(\d+)/,
+);
+try {
+  const near = net.connect(Number(listening[1]), '127.0.0.1');
+  near.write('x');
+  const [far] = (await once(target, 'connection')) as [net.Socket];
+  await once(far, 'data');
+  const seconds = Number(values.seconds);
+  const rate = (Number(values.mbit) * 1e6) / 8;
+  console.log(`NODE_OPTIONS="${values['node-options']}", ${values.mbit} Mbit/s for ${seconds} s each way`);
+  for (const [way, from, to] of [
+    ['up', near, far],
+    ['down', far, near],
+  ] as const) {
+    const received = await flow(from, to, seconds, rate);
+    console.log(`${way.padEnd(5)} ${((received * 8) / seconds / 1e6).toFixed(1)} Mbit/s`);
+  }
+  for (const [name, child] of [
+    ['client', client],
+    ['server', server],
+  ] as const) {
+    const { rss, peakRss, cpu } = readUsage(child.pid as number);
+    if (peakRss * MIB >= LIMIT) process.exitCode = 1;
+    console.log(
+      `${name.padEnd(7)} ${(rss * MIB).toFixed(1)} MB, peak ${(peakRss * MIB).toFixed(1)} MB, limit ${LIMIT} MB, ${cpu.toFixed(1)} s of processor`,
+    );
+  }
+  near.destroy();
+  far.destroy();
+} finally {
+  client.kill('SIGKILL');
+  server.kill('SIGKILL');
+  target.close();
+}
