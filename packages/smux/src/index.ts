@@ -2,7 +2,7 @@
 export { parseSmuxConfig, type SmuxConfig } from './config.ts';
 export { SmuxError, type SmuxErrorCode, type SmuxErrorOptions } from './errors.ts';
 export type { FrameSink } from './frame-writer.ts';
-export { DEFAULT_MAX_STREAMS, MAX_REFUSALS, MIN_WINDOW, SEND_HIGH_WATER, SEND_LOW_WATER } from './limits.ts';
+export { CLOSED_STREAM_TIMEOUT, DEFAULT_MAX_STREAMS, MAX_REFUSALS, MIN_WINDOW, SEND_HIGH_WATER, SEND_LOW_WATER } from './limits.ts';
 export { SmuxSession, type SmuxSessionOptions } from './session.ts';
 export type { SmuxStats } from './stats.ts';
 export { SmuxStream } from './stream.ts';

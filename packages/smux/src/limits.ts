@@ -12,3 +12,8 @@ export const SEND_LOW_WATER = 65_536;
 export const MIN_WINDOW = 65_536;
 /** Bytes that a stream with much to send sends in a row while others wait; a frame may exceed it. */
 export const BULK_TURN = 65_536;
+/**
+ * Version 2: a stream that is closed here, has bytes left and gets no window for so long, in ms, is dropped. Its peer has closed for good: on the
+ * wire that looks like a half close, and the window of a closed stream never opens again (PROTOCOL smux §7).
+ */
+export const CLOSED_STREAM_TIMEOUT = 60_000;

@@ -121,9 +121,10 @@ export class SmuxSession {
     return length;
   }
 
-  /** Does what is due at `now`: a NOP, the check for a dead peer (`KCPTUN_ERR_SMUX_TIMEOUT`). */
+  /** Does what is due at `now`: a NOP, the check for a dead peer (`KCPTUN_ERR_SMUX_TIMEOUT`), the end of closed streams that nobody reads. */
   handleTimeout(now: number): void {
     if (this.#hub.ended) return;
+    for (const stream of this.#hub.streams.values()) stream.handleTimeout(now);
     if (this.#keepalive.nopDue(now)) this.#hub.writer.sendNop();
     if (this.#keepalive.peerDead(now, this.wantsInput)) {
       this.#end(new SmuxError('KCPTUN_ERR_SMUX_TIMEOUT', 'keep-alive timeout: nothing was heard from the peer'));

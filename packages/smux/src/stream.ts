@@ -8,7 +8,7 @@
 
 import { ByteQueue, type Chunk, checkBytes, checkInteger } from '@kcptun/common';
 import { SmuxError } from './errors.ts';
-import { SEND_HIGH_WATER, SEND_LOW_WATER } from './limits.ts';
+import { CLOSED_STREAM_TIMEOUT, SEND_HIGH_WATER, SEND_LOW_WATER } from './limits.ts';
 import { ReceiveWindow } from './receive-budget.ts';
 import { SendWindow } from './send-window.ts';
 import { SliceQueue } from './slice-queue.ts';
@@ -44,6 +44,8 @@ export class SmuxStream {
   #finSent = false;
   #finSeen = false;
   #removed = false;
+  #stuckSince = Number.POSITIVE_INFINITY;
+  #stuckLength = 0;
 
   /** @internal */
   constructor(hub: StreamHub, sid: number, accepted: boolean, now: number) {
@@ -148,7 +150,8 @@ export class SmuxStream {
 
   /**
    * Gives the stream up: what was not taken is dropped, unread bytes return to the bucket, data that still arrives is thrown away. Without a
-   * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent. Further calls do nothing.
+   * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent, unless the peer opens no window for them
+   * in {@link CLOSED_STREAM_TIMEOUT}: then they are dropped and FIN is not sent, for it would say that this was all. Further calls do nothing.
    */
   close(): void {
     this.#giveUp();
@@ -243,6 +246,19 @@ export class SmuxStream {
       this.#hub.notifyReadable(this);
     }
     this.#hub.writer.schedule(this);
+  }
+
+  /** @internal Time has passed: drops a closed stream whose peer takes nothing any more. */
+  handleTimeout(now: number): void {
+    const left = this.queue.length;
+    if (!this.abandoned || left === 0 || this.sendWindow.available > 0 || left !== this.#stuckLength) {
+      this.#stuckSince = now;
+      this.#stuckLength = left;
+    } else if (now - this.#stuckSince >= CLOSED_STREAM_TIMEOUT) {
+      this.queue.clear();
+      this.#finSent = true;
+      this.#settle();
+    }
   }
 
   /** @internal Hands the stream to its owner. */

@@ -336,3 +336,64 @@ test.each([1, 2] as const)('1000 streams at once, version %i', (version) => {
   expect([pair.client.streamCount, pair.server.streamCount, pair.pool.lent]).toEqual([0, 0, 0]);
   expect([pair.client.receiveTokens, pair.server.receiveTokens]).toEqual([4 * MIB, 4 * MIB]);
 });
+
+describe('a closed stream whose peer takes nothing any more', () => {
+  const beyondWindow = 300_000;
+  const second = 1000;
+
+  /** A stream with more bytes than the window, ended and closed here; the peer has closed, too. */
+  function stuck(version: 1 | 2): Pair {
+    const pair = new Pair({ version });
+    const [near, far] = pair.open();
+    near.write(pattern(0, beyondWindow));
+    near.end();
+    far.close();
+    pair.pump();
+    near.close();
+    pair.pump();
+    return pair;
+  }
+
+  test('is dropped after a minute, without a FIN that would say that this was all', () => {
+    const pair = stuck(2);
+    expect(pair.server.streamCount).toBe(0);
+    for (let now = 10 * second; now < 70 * second; now += 10 * second) {
+      pair.client.handleTimeout(now);
+      pair.server.handleTimeout(now);
+      expect(pair.client.streamCount).toBe(1);
+      pair.pump();
+    }
+    pair.client.handleTimeout(70 * second);
+    expect(pair.client.streamCount).toBe(0);
+    expect(pair.toServer.filter(({ cmd }) => cmd === 1)).toEqual([]);
+    expect(pair.client.closed).toBe(false);
+  });
+
+  test('is kept while its peer reads, however slowly', () => {
+    const pair = new Pair({ version: 2 });
+    const [near, far] = pair.open();
+    near.write(pattern(0, beyondWindow));
+    near.end();
+    far.end();
+    pair.pump();
+    near.close();
+    let received = 0;
+    for (let now = 0; received < beyondWindow; now += 50 * second) {
+      pair.client.handleTimeout(now);
+      pair.server.handleTimeout(now);
+      pair.pump();
+      const chunk = far.take()!;
+      received += chunk.end - chunk.start;
+      far.consumed(chunk.end - chunk.start);
+      pair.pool.release(chunk);
+      pair.pump();
+    }
+    expect(far.finReceived).toBe(true);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+
+  test('is no matter with version 1, whose peer throws away what nobody reads', () => {
+    const pair = stuck(1);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+});
