@@ -100,6 +100,21 @@ describe('a tunnel in a simulated world', () => {
     simulation.stop();
   });
 
+  it('forgets a stream that had failed before its target answered', async () => {
+    const simulation = await Simulation.start({ shared: { compression: false } });
+    const app = simulation.connect();
+    app.send(10);
+    simulation.run(() => simulation.targets[0]?.received === 10, SECOND);
+    const [link] = simulation.client.stats().links;
+    // SYN of stream 1001, and UPD that claims that 5 bytes of it were consumed.
+    const frames = Uint8Array.of(2, 0, 0, 0, 0xe9, 3, 0, 0, 2, 4, 8, 0, 0xe9, 3, 0, 0, 5, 0, 0, 0, 0, 0, 1, 0);
+    link?.session.write(frames, 0, frames.length);
+    link?.kick();
+    simulation.run(() => simulation.targets[1]?.closed === true, SECOND);
+    expect(simulation.server.stats().streams).toBe(1);
+    simulation.stop();
+  });
+
   it('drains over a slow path', async () => {
     const simulation = await Simulation.start({
       link: (link) => link.setDelay(50).setRate(200_000, 60_000),
