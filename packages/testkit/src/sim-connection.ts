@@ -34,6 +34,7 @@ export class SimConnection implements ByteConnection {
   readonly #process: SimProcess;
   readonly #options: SimConnectionOptions;
   readonly #onClosed: () => void;
+  readonly #misuses: string[];
   #peer: SimConnection | undefined;
   /** What was written and not taken yet. */
   readonly #writes: Write[] = [];
@@ -55,6 +56,7 @@ export class SimConnection implements ByteConnection {
     this.#clock = clock;
     this.#process = process;
     this.#onClosed = () => end.open.delete(this);
+    this.#misuses = end.misuses;
     end.open.add(this);
     this.#options = options;
     this.remoteLabel = remoteLabel;
@@ -72,6 +74,7 @@ export class SimConnection implements ByteConnection {
 
   write(bytes: Uint8Array, onTaken: () => void): void {
     if (this.#closed || this.#endWritten) {
+      if (!this.#closed) this.#misuses.push(`${bytes.length} bytes written to ${this.remoteLabel} behind the end`);
       this.#process.after(0, onTaken);
       return;
     }
@@ -196,6 +199,8 @@ export interface SimEnd {
   readonly label: string;
   /** The owner's connections that are not closed yet: this one too, from its creation on. */
   readonly open: Set<SimConnection>;
+  /** Takes a line for each write behind the end. */
+  readonly misuses: string[];
 }
 
 /** Two ends of one connection. */

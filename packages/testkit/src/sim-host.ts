@@ -35,6 +35,8 @@ export interface SimWorldOptions {
   readonly connections?: Partial<SimConnectionOptions>;
   /** Whether kernels may run as WebAssembly; default yes unless the environment says KCPTUN_NO_WASM=1. */
   readonly wasm?: boolean;
+  /** Size of the memory of each host in bytes (default 32 MiB). */
+  readonly arenaBytes?: number;
   /** Sees every datagram of the world, addresses as the network shows them. */
   readonly tap?: DatagramTap;
 }
@@ -60,6 +62,7 @@ export class SimWorld {
   readonly #addresses: string[] = [];
   readonly #seed: number;
   readonly #wasm: boolean;
+  readonly #arenaBytes: number;
   readonly #connections: SimConnectionOptions;
   /** @internal */ readonly tap: DatagramTap | undefined;
 
@@ -68,6 +71,7 @@ export class SimWorld {
     this.tap = options.tap;
     this.#seed = options.seed;
     this.#wasm = options.wasm ?? process.env['KCPTUN_NO_WASM'] !== '1';
+    this.#arenaBytes = options.arenaBytes ?? ARENA_BYTES;
     this.#connections = { delay: 0.05, capacity: 256 * 1024, ...options.connections };
     this.network = new SimNetwork({
       clock: this.clock,
@@ -120,7 +124,16 @@ export class SimWorld {
   }
 
   #boot(address: string, node: number, generation: number, nat: SimNat): SimHost {
-    const host = new SimHost(this, { address, node, generation, nat, seed: this.#seed, wasm: this.#wasm, connections: this.#connections });
+    const host = new SimHost(this, {
+      address,
+      node,
+      generation,
+      nat,
+      seed: this.#seed,
+      wasm: this.#wasm,
+      arenaBytes: this.#arenaBytes,
+      connections: this.#connections,
+    });
     this.#hosts.set(address, host);
     if (nat.address !== address) this.#hosts.set(nat.address, host);
     return host;
@@ -134,6 +147,7 @@ interface SimHostSettings {
   readonly nat: SimNat;
   readonly seed: number;
   readonly wasm: boolean;
+  readonly arenaBytes: number;
   readonly connections: SimConnectionOptions;
 }
 
@@ -141,13 +155,14 @@ interface SimHostSettings {
 export class SimHost implements Host {
   readonly address: string;
   readonly random: RandomSource;
-  readonly memory: Arena;
   readonly datagramBackend: string = 'simulated';
   /** When the process runs, to freeze it or to put its clock forward. */
   readonly process: SimProcess;
   /** @internal */ readonly node: number;
   /** @internal How often the machine was booted before. */ readonly generation: number;
   /** @internal */ readonly nat: SimNat;
+  /** What the process did to its byte connections that would be an error anywhere, one line each. */
+  readonly misuses: string[] = [];
   /** While set, a socket takes this many datagrams of each batch and refuses the rest, as one whose network is congested or down. */
   sendLimit: number = Number.POSITIVE_INFINITY;
   readonly #world: SimWorld;
@@ -155,6 +170,8 @@ export class SimHost implements Host {
   readonly #sockets: Map<number, SimDatagramSocket> = new Map();
   readonly #listeners: Map<string, (connection: ByteConnection) => void> = new Map();
   readonly #open: Set<SimConnection> = new Set();
+  readonly #settings: SimHostSettings;
+  #memory: Arena | undefined;
   #nextPort = FIRST_EPHEMERAL_PORT;
 
   /** @internal Hosts are made by {@link SimWorld.host}. */
@@ -169,7 +186,13 @@ export class SimHost implements Host {
     this.nat = settings.nat;
     this.process = new SimProcess(world.clock);
     this.random = random.source;
-    this.memory = new Arena({ byteLength: ARENA_BYTES, wasm: settings.wasm });
+    this.#settings = settings;
+  }
+
+  /** Made when it is first asked for: machines of applications and targets need none. */
+  get memory(): Arena {
+    this.#memory ??= new Arena({ byteLength: this.#settings.arenaBytes, wasm: this.#settings.wasm });
+    return this.#memory;
   }
 
   now(): number {
@@ -239,8 +262,8 @@ export class SimHost implements Host {
         return;
       }
       const [near, far] = createSimPair(clock, this.#connections, [
-        { process: this.process, label: text, open: this.#open },
-        { process: host.process, label: formatAddress(this.address, this.#freePort()), open: host.#open },
+        { process: this.process, label: text, open: this.#open, misuses: this.misuses },
+        { process: host.process, label: formatAddress(this.address, this.#freePort()), open: host.#open, misuses: host.misuses },
       ]);
       host.process.after(0, () => accept(far));
       callback(undefined, near);
@@ -286,7 +309,7 @@ export class SimHost implements Host {
     this.#listeners.clear();
   }
 
-  /** @internal */
+  /** Sends one datagram from a local port, whether or not a socket has it: how strangers forge. */
   send(port: number, to: SocketAddress, bytes: Uint8Array): void {
     const { clock, network, tap } = this.#world;
     const from = this.nat.outside(port);
