@@ -26,7 +26,7 @@ export class Keepalive {
     return this.#interval === 0 ? undefined : Math.min(this.#nextNop, this.#nextCheck);
   }
 
-  /** A frame header has arrived. */
+  /** A frame header or some payload has arrived. */
   heard(): void {
     this.#heard = true;
   }

@@ -136,6 +136,11 @@ export class SmuxSession {
     if (!this.#hub.ended) this.#hub.writer.sendNop();
   }
 
+  /** The peer is alive, though what arrived of it is no frame yet: a part of a compressed chunk. */
+  handleSignOfLife(): void {
+    this.#keepalive.heard();
+  }
+
   /** When `handleTimeout` is to be called next, in ms; `undefined`: never. */
   nextTimeout(): number | undefined {
     return this.#hub.ended ? undefined : this.#keepalive.next;
@@ -202,6 +207,8 @@ export class SmuxSession {
 
   #handlePayload(bytes: Uint8Array, offset: number, length: number): void {
     this.#payloadLeft -= length;
+    // A frame may take longer than the keepalive on a slow path: its bytes are a sign of life like any other.
+    this.#keepalive.heard();
     const stats = this.#hub.stats;
     if (this.#payloadStream?.handlePayload(bytes, offset, length, this.#payloadLeft)) stats.bytesReceived += length;
     else stats.bytesDiscarded += length;

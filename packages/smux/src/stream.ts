@@ -62,6 +62,11 @@ export class SmuxStream {
     return this.queue.length;
   }
 
+  /** Whether bytes wait for a window that the peer has not opened (version 2). */
+  get windowClosed(): boolean {
+    return this.queue.length > 0 && this.sendWindow.available <= 0;
+  }
+
   /** Bytes that `take` can hand out now. */
   get readableLength(): number {
     return this.#received.length;
@@ -251,7 +256,7 @@ export class SmuxStream {
   /** @internal Time has passed: drops a closed stream whose peer takes nothing any more. */
   handleTimeout(now: number): void {
     const left = this.queue.length;
-    if (!this.abandoned || left === 0 || this.sendWindow.available > 0 || left !== this.#stuckLength) {
+    if (!this.abandoned || !this.windowClosed || left !== this.#stuckLength) {
       this.#stuckSince = now;
       this.#stuckLength = left;
     } else if (now - this.#stuckSince >= CLOSED_STREAM_TIMEOUT) {

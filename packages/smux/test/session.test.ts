@@ -311,6 +311,20 @@ describe.each([1, 2] as const)('version %i', (version) => {
     expect(session.hasOutput).toBe(false);
   });
 
+  test('keepalive: a frame or a chunk that takes longer than a period is a sign of life', () => {
+    const session = makeSession(false, { version });
+    feed(session, frame(version, 0, 3));
+    feed(session, frame(version, 2, 3, [], 60_000));
+    session.handleTimeout(30_000);
+    feed(session, Uint8Array.of(1), 59_000);
+    session.handleTimeout(60_000);
+    session.handleSignOfLife();
+    session.handleTimeout(90_000);
+    expect(session.closed).toBe(false);
+    session.handleTimeout(120_000);
+    expect(session.error?.code).toBe('KCPTUN_ERR_SMUX_TIMEOUT');
+  });
+
   test('keepalive: NOPs do not pile up, a late call sends one, 0 turns it off', () => {
     const session = makeSession(true, { version });
     session.handleTimeout(10_000);

@@ -244,6 +244,7 @@ export class Link implements SessionOwner, Task {
         break;
       } else {
         if (this.#openingLength < OPENING_LENGTH) this.#noteOpening();
+        smux.handleSignOfLife();
         session.consume(
           decoder === undefined
             ? smux.handleData(session.readBytes, session.readOffset, session.readLength, now)

@@ -104,7 +104,9 @@ export class Pipe implements ByteEvents {
     if (!this.#isFresh()) this.#early = undefined;
     const { stream } = this;
     const undelivered = stream.error === undefined ? 0 : stream.readableLength + this.#untaken;
-    const waiting = this.#outputOver ? stream.bufferedAmount : undelivered;
+    // A path on which a frame takes minutes is slow, not closed: only the window tells.
+    const untaken = stream.windowClosed ? stream.bufferedAmount : 0;
+    const waiting = this.#outputOver ? untaken : undelivered;
     if (waiting === 0 || waiting !== this.#stuckLength) {
       this.#stuckSince = now;
       this.#stuckLength = waiting;
