@@ -15,6 +15,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+          testTimeout: 30_000,
           exclude: ['packages/interop/**', 'packages/*/test/io/**', '**/node_modules/**'],
           // vitest leaves one core idle by itself, and loads every module anew for each file: 87 s instead of 48 on two cores.
           maxWorkers: 2,

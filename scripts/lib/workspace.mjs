@@ -41,6 +41,12 @@ export const PACKAGES = {
     private: true,
     dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'transport'],
   },
+  simulation: {
+    layer: 8,
+    pure: false,
+    private: true,
+    dependsOn: ['common', 'crypt', 'fec', 'testkit', 'transport', 'tunnel'],
+  },
   examples: { layer: 8, pure: false, private: true, dependsOn: ['tunnel', 'testkit'] },
   torture: { layer: 9, pure: false, private: true, dependsOn: ['common', 'transport', 'tunnel', 'testkit'] },
 };

@@ -1,0 +1,186 @@
+// What must hold in every run, whatever goes wrong. Each oracle has a name, by which failures are compared while a plan is reduced.
+//
+//   content, identity, after-end   while it runs: bytes equal and in order, nothing behind an end (flow.ts, run-plan.ts)
+//   truncated                      an orderly end that a reader saw is the writer's, behind all its bytes
+//   broken                         nothing breaks without a reason in the plan
+//   progress                       once nothing goes wrong any more, everything ends within a bound
+//   idle, base-line                afterwards nothing is left: streams, bytes, sessions; after stopping, sockets, timers, memory neither
+//   counters                       what is counted is what the network saw
+//   thrown, misuse                 nothing throws; connections are used as their interface says
+
+import { BatchPool } from '@kcptun/common';
+import { poolFor } from '@kcptun/fec';
+import type { Flow, Party } from './flow.ts';
+import { isMatched, type Plan } from './plan.ts';
+import { CLIENT, type Life, SERVER, type Stage } from './stage.ts';
+import type { Traffic } from './traffic.ts';
+
+/** A silence shorter than this, in ms, is no reason to give a session up. */
+const HARMLESS_SILENCE = 15_000;
+/** How much of the path may be lost without an end to any session. */
+const HARMLESS_LOSS = 0.1;
+/** Kernels, tables and spare batches that a machine keeps for the next session, in bytes. */
+const KEPT_MEMORY = 4 * 1024 * 1024;
+/** Slots for rebuilt shards that a pool keeps. */
+const KEPT_SHARDS = 64;
+
+/** Says what was violated. */
+export type Violate = (oracle: string, text: string) => void;
+
+/** Whether something in the plan may end a session. */
+function mayBreak(plan: Plan): boolean {
+  if (!isMatched(plan)) return true;
+  const bad = [plan.up, plan.down].some(({ loss = 0, burst, corrupt = 0, rate }) => {
+    return loss + corrupt > HARMLESS_LOSS || burst !== undefined || (rate !== undefined && rate[0] < 200_000);
+  });
+  return bad || plan.faults.some(mayEndSessions);
+}
+
+function mayEndSessions(fault: Plan['faults'][number]): boolean {
+  switch (fault.kind) {
+    case 'black-out':
+    case 'freeze':
+    case 'congestion':
+      return fault.length > HARMLESS_SILENCE;
+    case 'jump':
+      return fault.by > HARMLESS_SILENCE;
+    case 'route':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** What became of the flows, once they have ended or should have. */
+export function judgeFlows(plan: Plan, flows: readonly Flow[], violate: Violate): void {
+  const breakable = mayBreak(plan);
+  const restarted = plan.faults.some(({ kind }) => kind === 'restart');
+  for (const flow of flows) {
+    const { app } = flow;
+    if (app === undefined) {
+      if (!flow.refused) violate('progress', `flow ${flow.index} was neither connected nor refused`);
+      else if (!restarted) violate('broken', `flow ${flow.index} was refused`);
+      continue;
+    }
+    for (const party of [app, ...flow.targets]) {
+      if (!party.closed) violate('progress', `${party.name} is still open: ${describe(party)}`);
+    }
+    // Twice connected: something was sent again to a server that did not know it, or by a stranger.
+    const target = flow.targets.length === 1 ? flow.targets[0] : undefined;
+    if (target === undefined) {
+      if (flow.targets.length === 0 && !breakable && app.sent >= 4 && app.writing === 'ended') {
+        violate('broken', `flow ${flow.index} never came to the target: ${describe(app)}`);
+      }
+      continue;
+    }
+    for (const [writer, reader] of [
+      [app, target],
+      [target, app],
+    ] as const) {
+      if (
+        reader.reading === 'ended' &&
+        writer.writing === 'ended' &&
+        writer.error === undefined &&
+        !restarted &&
+        reader.received !== writer.sent
+      ) {
+        violate('truncated', `${reader.name} saw the end after ${reader.received} of ${writer.sent} bytes of ${writer.name}`);
+      }
+      if (reader.reading === 'ended' && writer.writing === 'open' && !restarted) {
+        violate('truncated', `${reader.name} saw an end that ${writer.name} did not say`);
+      }
+      const excused = breakable || writer.writing === 'left' || reader.writing === 'left';
+      if (!excused && (reader.error !== undefined || reader.reading === 'cut')) {
+        violate('broken', `${reader.name}: ${reader.error?.message ?? 'cut'}, without a reason: ${describe(reader)}`);
+      }
+    }
+  }
+}
+
+function describe(party: Party): string {
+  return `writing ${party.writing} ${party.sent} of ${party.total}, reading ${party.reading} ${party.received} of ${party.expected}`;
+}
+
+/** What a tunnel that still runs has left, some time after its last stream has ended. */
+export function judgeIdle(life: Life, violate: Violate): void {
+  const { end, tunnel } = life;
+  const stats = tunnel.stats();
+  if (stats.streams > 0) violate('idle', `${end}: ${stats.streams} streams`);
+  if (stats.chunks > 0) violate('idle', `${end}: ${stats.chunks} chunks of received bytes`);
+  for (const link of stats.links) {
+    const { smux, session } = link;
+    if (smux.streamCount > 0) violate('idle', `${end}: ${smux.streamCount} streams in a session`);
+    if (!link.settled) violate('idle', `${end}: a session is not settled, ${session.stats().waitSnd} segments wait`);
+    if (session.peek()) violate('idle', `${end}: a session has unread bytes`);
+  }
+  if (BatchPool.of(life.host.memory).lent > 0) violate('idle', `${end}: batches are lent between turns`);
+}
+
+/** What a tunnel that was stopped has left on its machine. */
+export function judgeBaseLine(life: Life, violate: Violate): void {
+  const { end, host, tunnel } = life;
+  const stats = tunnel.stats();
+  const left = {
+    streams: stats.streams,
+    links: stats.links.length,
+    chunks: stats.chunks,
+    sockets: host.open,
+    connections: host.connections,
+    timers: host.process.pending,
+    batches: BatchPool.of(host.memory).lent,
+    sessions: stats.snmp.CurrEstab,
+  };
+  for (const [name, count] of Object.entries(left)) if (count !== 0) violate('base-line', `${end}: ${count} ${name} after it was stopped`);
+  const shards = poolFor({ memory: host.memory }).used;
+  if (shards > KEPT_SHARDS) violate('base-line', `${end}: ${shards} shards`);
+  if (host.memory.used > KEPT_MEMORY) violate('base-line', `${end}: ${host.memory.used} bytes of the arena`);
+}
+
+/** What was counted, against what the network saw. */
+export function judgeCounters(stage: Stage, traffic: Traffic, violate: Violate): void {
+  const { plan, world, lives } = stage;
+  const restarts = plan.faults.some(({ kind }) => kind === 'restart');
+  for (const [end, address, peer] of [
+    ['client', CLIENT, SERVER],
+    ['server', SERVER, CLIENT],
+  ] as const) {
+    const own = lives.filter((life) => life.end === end).map(({ tunnel }) => tunnel.counters.snapshot());
+    const sum = (name: keyof (typeof own)[0]): number => own.reduce((total, snapshot) => total + snapshot[name], 0);
+    const toStrangers = end === 'server' ? traffic.toOthers : { count: 0, bytes: 0 };
+    const sent = world.link(address, peer).stats;
+    compare(`${end} OutPkts`, sum('OutPkts'), sent.sent + toStrangers.count);
+    compare(`${end} OutBytes`, sum('OutBytes'), sent.sentBytes + toStrangers.bytes);
+    const arrived = traffic.taken[end];
+    const handled = sum('InPkts') + sum('InCsumErrors');
+    if (handled > arrived) violate('counters', `${end}: ${handled} datagrams counted, ${arrived} arrived`);
+    const calm = !restarts && !plan.faults.some(({ kind }) => kind === 'freeze' || kind === 'stranger') && !mayBreak(plan);
+    if (calm && handled !== arrived) violate('counters', `${end}: ${handled} datagrams counted, ${arrived} arrived`);
+    for (const [name, value] of own.flatMap((snapshot) => Object.entries(snapshot))) {
+      if (!(value >= 0)) violate('counters', `${end}: ${name} is ${value}`);
+    }
+    if (sum('MaxConn') > sum('ActiveOpens') + sum('PassiveOpens')) violate('counters', `${end}: MaxConn above the number of sessions`);
+  }
+  if (!mayBreak(plan)) judgeSessions(stage, violate);
+
+  function compare(name: string, counted: number, seen: number): void {
+    if (counted !== seen) violate('counters', `${name}: ${counted} counted, ${seen} seen`);
+  }
+}
+
+/** Where nothing may break: every session lives until the end, and what one end wrote the other has read. */
+function judgeSessions({ plan, lives }: Stage, violate: Violate): void {
+  const [client, server] = ['client', 'server'].map((end) => lives.find((life) => life.end === end)?.tunnel.counters.snapshot());
+  if (client === undefined || server === undefined) return;
+  // A client that hears nothing for a while tries another session beside the first, and drops one of them later: to the server that is silence.
+  if (client.ActiveOpens > plan.connections) {
+    const quiet =
+      plan.faults.length === 0 && [plan.up, plan.down].every(({ loss, corrupt, rate }) => (loss ?? corrupt ?? rate) === undefined);
+    if (quiet) violate('counters', `${client.ActiveOpens} sessions for ${plan.connections} connections`);
+    return;
+  }
+  for (const { end, sessionErrors } of lives)
+    for (const error of sessionErrors) violate('broken', `${end}: a session ended: ${error.message}`);
+  if (client.BytesSent !== server.BytesReceived) violate('counters', `${client.BytesSent} bytes sent up, ${server.BytesReceived} received`);
+  if (server.BytesSent !== client.BytesReceived)
+    violate('counters', `${server.BytesSent} bytes sent down, ${client.BytesReceived} received`);
+}
