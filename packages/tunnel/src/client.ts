@@ -175,7 +175,14 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   #accept(connection: ByteConnection): void {
     const slot = this.#slots[this.#next % this.#slots.length] as Slot;
     this.#next = (this.#next + 1) & 0xffff;
+    let gone = false;
+    const noteClose = (): void => {
+      gone = true;
+    };
+    connection.events = { onData: () => {}, onEnd: () => {}, onClose: noteClose };
     slot.acquire((error, link) => {
+      // It was closed while it waited, and will not say so again.
+      if (gone) return;
       if (link === undefined || this.#state !== 'running') {
         if (error !== undefined && this.#state === 'running') this.#resolved.logger.error(`${connection.remoteLabel}: ${error.message}`);
         connection.destroy(true);

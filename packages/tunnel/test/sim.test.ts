@@ -154,6 +154,20 @@ describe('a tunnel in a simulated world', () => {
     simulation.stop();
   });
 
+  it('opens no stream for a connection that was closed while it waited for a session', async () => {
+    const simulation = await Simulation.start({ client: { remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } } });
+    const gone = simulation.connect();
+    const app = simulation.connect();
+    app.send(1000);
+    gone.connection.destroy(true);
+    simulation.world.names.set('server.example', SERVER);
+    simulation.run(() => simulation.targets[0]?.received === 1000, 3 * SECOND);
+    simulation.world.clock.advanceBy(SECOND);
+    expect(simulation.targets).toHaveLength(1);
+    expect(simulation.client.stats().streams).toBe(1);
+    simulation.stop();
+  });
+
   it('resets a connection after five attempts', async () => {
     const simulation = await Simulation.start({ client: { remote: { host: 'nowhere', minPort: 1, maxPort: 1 } } });
     const app = simulation.connect();
