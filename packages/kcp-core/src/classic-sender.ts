@@ -11,6 +11,7 @@ import { FAST_ACK_LOG_MAX, FastAcks } from './fast-acks.ts';
 import type { PacketWriter } from './packet-writer.ts';
 import { RttEstimator } from './rtt.ts';
 import type { SegmentPool } from './segment-pool.ts';
+import type { SendQuota } from './send-quota.ts';
 import { SendWindow } from './send-window.ts';
 import type { KcpStats } from './stats.ts';
 
@@ -41,6 +42,7 @@ export class ClassicSender {
   deadLink = false;
   /** The congestion controller, if there is one. */
   congestion: CongestionController | undefined;
+  readonly #quota: SendQuota;
   readonly #pool: SegmentPool;
   readonly #stats: KcpStats;
   readonly #fastAcks: FastAcks;
@@ -57,7 +59,15 @@ export class ClassicSender {
   #timeouts = 0;
   #persistent = false;
 
-  constructor(pool: SegmentPool, stats: KcpStats, startSn: number, mss: number, congestion: CongestionController | undefined) {
+  constructor(
+    pool: SegmentPool,
+    stats: KcpStats,
+    quota: SendQuota,
+    startSn: number,
+    mss: number,
+    congestion: CongestionController | undefined,
+  ) {
+    this.#quota = quota;
     this.window = new SendWindow(pool, startSn);
     this.#fastAcks = new FastAcks(startSn);
     this.mss = mss;
@@ -136,8 +146,12 @@ export class ClassicSender {
     // Step 4, also done when only acknowledgements go out.
     let limit = Math.min(this.sndWnd, this.rmtWnd);
     if (congestion !== undefined) limit = Math.min(limit, congestion.cwnd);
-    const admitted = window.admit(Math.min(limit, this.inflightLimit));
+    let admitted = window.admit(Math.min(limit, this.inflightLimit));
     if (!full) return this.interval;
+    // What the quota kept back is as new as what is admitted now.
+    if (this.#quota.held) admitted = (window.nxt - window.unsent) >>> 0;
+    this.#quota.held = false;
+    this.#quota.kept = 0;
 
     // Step 5: what was sent before, if there is a reason to look at it; then what was never sent.
     if (this.#fastAcks.count > 0) this.applyAcks();
@@ -203,7 +217,12 @@ export class ClassicSender {
       const index = sn & mask;
       if (slots[index]! < 0) continue;
       const fastack = fastacks[index]!;
-      if (fastack > 0 && (fastack >= resent || admitted === 0)) {
+      const early = fastack > 0 && (fastack >= resent || admitted === 0);
+      if (this.#quota.bytes <= 0 && (early || cur >= resendts[index]!)) {
+        this.#holdResends(cur);
+        return;
+      }
+      if (early) {
         // Not again before a timeout, or every further ACK would trigger another copy.
         fastacks[index] = FASTACK_DONE;
         window.rto[index] = this.rtt.rto;
@@ -234,6 +253,12 @@ export class ClassicSender {
     for (let sn = window.unsent; sn !== window.nxt; sn = (sn + 1) >>> 0) {
       const index = sn & mask;
       if (window.slot[index]! < 0) continue;
+      if (this.#quota.bytes <= 0) {
+        this.#quota.held = true;
+        this.#quota.kept = (window.nxt - sn) >>> 0;
+        window.unsent = sn;
+        return;
+      }
       window.rto[index] = this.rtt.rto;
       this.#transmit(sn, index, cur, writer);
       this.#noteTimeout(sn, due);
@@ -247,6 +272,14 @@ export class ClassicSender {
     window.unsent = window.nxt;
   }
 
+  /** The next full flush walks the window again. */
+  #holdResends(cur: number): void {
+    this.#quota.held = true;
+    this.#walkDue = true;
+    this.#earliest = cur;
+    this.#earliestKept = false;
+  }
+
   #transmit(sn: number, index: number, cur: number, writer: PacketWriter): void {
     const window = this.window;
     const xmit = window.xmit[index]! + 1;
@@ -257,6 +290,7 @@ export class ClassicSender {
     writer.reserve(OVERHEAD + length);
     writer.header(CMD_PUSH, window.frg[index]!, cur, sn, length);
     writer.payload(this.#pool, window.slot[index]!, length);
+    this.#quota.bytes -= OVERHEAD + length;
     this.#stats.outSegs += 1;
     if (xmit >= DEADLINK) this.deadLink = true;
     const congestion = this.congestion;

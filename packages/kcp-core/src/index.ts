@@ -20,5 +20,6 @@ export { type KcpMode, type KcpOptions, MODES } from './options.ts';
 export type { PacketSink } from './packet-writer.ts';
 export { RenoCongestion } from './reno.ts';
 export { SegmentPool } from './segment-pool.ts';
+export type { SendQuota } from './send-quota.ts';
 export type { KcpState } from './state.ts';
 export { KcpStats } from './stats.ts';

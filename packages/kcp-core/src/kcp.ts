@@ -31,6 +31,7 @@ import { PacketWriter } from './packet-writer.ts';
 import { Receiver } from './receiver.ts';
 import { RenoCongestion } from './reno.ts';
 import { SegmentPool } from './segment-pool.ts';
+import { SendQuota } from './send-quota.ts';
 import { type KcpState, stateOf } from './state.ts';
 import { KcpStats } from './stats.ts';
 import { UpdateSchedule } from './update-schedule.ts';
@@ -58,6 +59,8 @@ export class Kcp {
   slowestAck = 0;
   /** Counters. */
   readonly stats: KcpStats = new KcpStats();
+  /** How much flushes may still transmit, for whoever paces them. */
+  readonly quota: SendQuota = new SendQuota();
   /** Memory with the segment that `peekSegment` found. Valid until `dropSegment`. */
   segmentBytes: Uint8Array = new Uint8Array(0);
   /** Where that segment begins in `segmentBytes`. */
@@ -80,10 +83,7 @@ export class Kcp {
   #flushedFullAt: number = Number.NEGATIVE_INFINITY;
   #shrinkAt: number = Number.NEGATIVE_INFINITY;
 
-  /**
-   * @throws {TypeError} when an option has the wrong type
-   * @throws {RangeError} when an option is out of range
-   */
+  /** @throws {TypeError | RangeError} when an option has the wrong type or is out of range */
   constructor(options: KcpOptions) {
     const resolved = resolveOptions(options);
     this.conv = resolved.conv;
@@ -93,7 +93,8 @@ export class Kcp {
     this.#onAck = options.onAck;
     const sink = typeof options.sink === 'function' ? new FunctionSink(options.sink) : options.sink;
     this.#writer = new PacketWriter(sink, this.conv, resolved.mtu);
-    this.#sender = new ClassicSender(this.#pool, this.stats, resolved.startSn, resolved.mtu - OVERHEAD, options.congestion ?? this.#reno);
+    const mss = resolved.mtu - OVERHEAD;
+    this.#sender = new ClassicSender(this.#pool, this.stats, this.quota, resolved.startSn, mss, options.congestion ?? this.#reno);
     this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn);
     this.noDelay(resolved.nodelay, resolved.interval, resolved.resend, resolved.nc);
     this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? 0);
@@ -397,6 +398,7 @@ export class Kcp {
       this.#dueFull = false;
       this.#flushedFullAt = cur;
     }
+    const segments = this.stats.outSegs;
     writer.open(receiver.free, receiver.rcvNxt);
     if (receiver.ackCount > 0) this.stats.outSegs += receiver.writeAcks(writer);
     if (this.#probe.poll(cur, this.#sender.rmtWnd)) {
@@ -408,24 +410,30 @@ export class Kcp {
       if ((receiver.probe & ASK_TELL) !== 0) this.#windowMessage(CMD_WINS);
       receiver.probe = 0;
     }
+    this.quota.spendOnControl(this.stats.outSegs - segments);
     const next = this.#sender.flush(cur, !ackOnly, writer);
     writer.finish();
-    if (cur >= this.#shrinkAt) this.#shrink(cur);
+    if (cur >= this.#shrinkAt) {
+      this.#shrinkAt = cur + SHRINK_PERIOD;
+      this.#sender.window.shrink();
+      receiver.shrink();
+    }
     this.#pool.maintain(cur);
     return next;
   }
 
   /**
    * When `flush` must be called at the latest, without regard to what `send` adds later.
-   * @returns absolute ms, at least `now`; `undefined` when nothing is queued, in flight, to acknowledge or to ask for
+   * @returns absolute ms, at least `now`; `undefined` when nothing is queued, in flight, to acknowledge or to ask for. While `quota.held`, data are left out.
    */
   nextTimeout(now: number): number | undefined {
     const sender = this.#sender;
     const receiver = this.#receiver;
-    if (this.#dueFull || this.#dueAcks) return now;
-    let at = sender.earliest;
+    const { held } = this.quota;
+    if (this.#dueAcks || (this.#dueFull && !held)) return now;
+    let at = held ? Number.POSITIVE_INFINITY : sender.earliest;
     if (receiver.ackCount > 0 || receiver.probe !== 0) at = Math.min(at, this.#flushedAt + sender.interval);
-    if (sender.due) at = Math.min(at, this.#flushedFullAt + sender.interval);
+    if (!held && sender.due) at = Math.min(at, this.#flushedFullAt + sender.interval);
     if (sender.rmtWnd === 0) at = Math.min(at, this.#probe.wait === 0 ? this.#flushedAt + sender.interval : this.#probe.at);
     if (at === Number.POSITIVE_INFINITY) return undefined;
     return Math.max(at, now);
@@ -486,11 +494,5 @@ export class Kcp {
     this.#writer.reserve(OVERHEAD);
     this.#writer.header(cmd, 0, this.#writer.lastTs, this.#writer.lastSn, 0);
     this.stats.outSegs += 1;
-  }
-
-  #shrink(cur: number): void {
-    this.#shrinkAt = cur + SHRINK_PERIOD;
-    this.#sender.window.shrink();
-    this.#receiver.shrink();
   }
 }
