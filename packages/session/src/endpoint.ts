@@ -180,6 +180,8 @@ export class Endpoint implements EndpointContext {
     for (let session = this.#deadlines.pollDue(now); session !== undefined; session = this.#deadlines.pollDue(now)) {
       session.dirty = true;
       this.touch(session);
+      // Where the rate is limited, time alone makes room.
+      if (session.wantsRoom) this.#noteChanges(session);
     }
   }
 
@@ -233,20 +235,13 @@ export class Endpoint implements EndpointContext {
       const session = touched[index]!;
       session.touched = false;
       if (session.closed) continue;
-      const kcp = session.kcp;
       session.adapt(now);
       session.lookAtPeer(now);
       if (session.watch.asks && session.peer !== session.knownPeer) {
         session.knownPeer = session.peer;
         this.#events.push({ type: 'peer', session });
       }
-      if (session.dirty) {
-        session.dirty = false;
-        kcp.flush(now);
-      } else {
-        kcp.flushDeferred(now);
-      }
-      const timeout = kcp.nextTimeout(now);
+      const timeout = session.flush(now);
       const look = session.watch.next;
       this.#deadlines.set(
         session,

@@ -14,6 +14,7 @@ export { Counters, type CountsInto, type SnmpSnapshot } from './counters.ts';
 export { Endpoint } from './endpoint.ts';
 export type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 export { SessionError, type SessionErrorCode } from './errors.ts';
+export { BURST_PACKETS } from './pacer.ts';
 export {
   fecEnabled,
   kcpMtu,

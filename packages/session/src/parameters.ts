@@ -29,6 +29,8 @@ export interface SessionParameters {
   readonly ackNoDelay: boolean;
   /** Segments that may be unanswered whatever the windows say, before a delivery rate is known. Default 2048. */
   readonly inflightFloor: number;
+  /** Most that this end sends, in bytes of UDP payload a second, parity and acknowledgements included; 0: no limit. Default 0. */
+  readonly rateLimit: number;
 }
 
 /** What can be given: any of the parameters, and a preset for the four timing values, which single values override. */
@@ -45,6 +47,7 @@ const DEFAULTS: Omit<SessionParameters, keyof (typeof MODES)['fast']> = {
   parityShards: 3,
   ackNoDelay: false,
   inflightFloor: 2048,
+  rateLimit: 0,
 };
 
 /** Payload memory that one segment of a window takes, whatever it holds, in bytes. */
@@ -72,6 +75,7 @@ export function parseSessionParameters(input: SessionTuning = {}): Readonly<Sess
   checkInteger(p.parityShards, 'parityShards', 0, MAX_SHARDS - 1);
   checkInteger(p.dataShards + p.parityShards, 'dataShards + parityShards', 0, MAX_SHARDS);
   checkInteger(p.inflightFloor, 'inflightFloor', 1, 65_535);
+  checkInteger(p.rateLimit, 'rateLimit', 0, 0x7fff_ffff);
   return Object.freeze(p);
 }
 

@@ -3,13 +3,14 @@
 //
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
-import { type ByteSink, type HasDeadline, readU16, readU32, serialDiff } from '@kcptun/common';
+import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32, serialDiff } from '@kcptun/common';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder } from '@kcptun/fec';
 import { CMD_ACK, CMD_PUSH, Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
 import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
 import { InflightLimit } from './inflight.ts';
+import { Pacer } from './pacer.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
 import { type PeerState, PeerWatch } from './peer-watch.ts';
 import { RtoFloor } from './rto-floor.ts';
@@ -20,6 +21,9 @@ const QUEUE_SLACK = 64;
 
 /** Segments that one call of `Kcp.send` takes. */
 const MOST_SEGMENTS = 255;
+
+/** Fewest segments that wait unsent where the rate is limited, so that whole frames fit. */
+const PACED_QUEUE_LEAST = 8;
 
 /** State of a session as an observer sees it; times in ms. */
 export interface SessionStats {
@@ -86,6 +90,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   readonly #inflight: InflightLimit;
   readonly #rtoFloor: RtoFloor = new RtoFloor();
   readonly #minRto: number;
+  readonly #pacer: Pacer | undefined;
+  /** Bytes of segments in a byte of datagrams, on the average. */
+  readonly #share: number;
+  /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
+  readonly #pacedQueue: number;
   /** Latest time on the peer's clock that a data packet of it had. */
   #newestTs = 0;
   #tsKnown = false;
@@ -106,7 +115,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#encoder = fecEnabled(p)
       ? new FecEncoder({ dataShards: p.dataShards, parityShards: p.parityShards, ...context.memoryOption })
       : undefined;
-    this.sink = new SessionSink(context.transmitter, this.#encoder, path);
+    const overhead = context.crypt.headerSize + context.crypt.tagSize;
+    this.sink = new SessionSink(context.transmitter, this.#encoder, path, overhead);
     this.kcp = new Kcp({
       conv,
       sink: this.sink,
@@ -116,7 +126,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       nc: p.nc,
       sndWnd: p.sndWnd,
       rcvWnd: p.rcvWnd,
-      mtu: kcpMtu(p, context.crypt.headerSize + context.crypt.tagSize),
+      mtu: kcpMtu(p, overhead),
       stream: true,
       pool: context.segments,
     });
@@ -125,6 +135,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#minRto = this.kcp.minRto;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
     this.kcp.inflightLimit = this.#inflight.limit;
+    const mtu = Math.min(p.mtu, MAX_DATAGRAM);
+    const parity = fecEnabled(p) ? p.parityShards : 0;
+    this.#pacer = p.rateLimit > 0 ? new Pacer(p.rateLimit, mtu, parity, now) : undefined;
+    this.#share = (this.kcp.mtu / mtu) * (parity > 0 ? p.dataShards / (p.dataShards + parity) : 1);
+    this.#pacedQueue = Math.max(PACED_QUEUE_LEAST, Math.ceil((2 * (this.#pacer?.most ?? 0)) / mtu));
   }
 
   /** Remote path of the peer, as the transport numbered it. */
@@ -180,7 +195,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     if (this.closed) return 0;
     const kcp = this.kcp;
     const limit = Math.min(kcp.sndWnd, kcp.inflightLimit + QUEUE_SLACK);
-    const free = limit - kcp.waitSnd;
+    let free = limit - kcp.waitSnd;
+    if (this.#pacer !== undefined) free = Math.min(free, this.#pacedQueue - kcp.quota.kept - (kcp.waitSnd - kcp.inflight));
     if (free > 0) return free * kcp.mss;
     this.wantsRoom = true;
     return 0;
@@ -333,11 +349,49 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.dirty = true;
   }
 
+  /** @internal Ends a turn: sends what is due and the rate allows. Returns when to come back, in ms; `undefined`: nothing waits. */
+  flush(now: number): number | undefined {
+    const { kcp } = this;
+    const pacer = this.#pacer;
+    if (pacer !== undefined) return this.#flushPaced(pacer, now);
+    if (this.dirty) {
+      this.dirty = false;
+      kcp.flush(now);
+    } else {
+      kcp.flushDeferred(now);
+    }
+    return kcp.nextTimeout(now);
+  }
+
   /** @internal Gives memory back; the endpoint has forgotten the session. */
   release(): void {
     this.#decoder?.close();
     this.#encoder?.close();
     this.kcp.release();
+  }
+
+  #flushPaced(pacer: Pacer, now: number): number | undefined {
+    const { kcp, sink } = this;
+    const balance = pacer.refill(now);
+    const before = sink.written;
+    if (balance > 0) {
+      kcp.quota.bytes = balance * this.#share;
+      if (this.dirty) kcp.flush(now);
+      else kcp.flushDeferred(now);
+      this.dirty = false;
+      pacer.spend(sink.written - before);
+    } else {
+      kcp.quota.held = true;
+      const acksDue = kcp.nextTimeout(now);
+      if (acksDue !== undefined && acksDue <= now && pacer.acksMayLeave) {
+        kcp.flush(now, true);
+        pacer.spendOnAcks(sink.written - before);
+      }
+    }
+    const next = kcp.nextTimeout(now);
+    const release = Math.max(now, pacer.releaseAt);
+    if (!kcp.quota.held) return next;
+    return next === undefined ? release : Math.min(release, Math.max(next, pacer.acksReleaseAt));
   }
 
   #handleFec(bytes: Uint8Array, offset: number, length: number, type: number, now: number): void {

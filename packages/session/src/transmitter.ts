@@ -72,11 +72,16 @@ export class SessionSink implements PacketSink {
   bytes: Uint8Array = NOTHING;
   /** Remote path of the session. */
   path: number;
+  /** Bytes of datagrams so far, sealed as they leave and with their parity. */
+  written = 0;
+  readonly #overhead: number;
   readonly #transmitter: Transmitter;
   readonly #fec: FecEncoder | undefined;
 
-  constructor(transmitter: Transmitter, fec: FecEncoder | undefined, path: number) {
+  /** @param overhead - bytes that sealing adds to a packet */
+  constructor(transmitter: Transmitter, fec: FecEncoder | undefined, path: number, overhead: number) {
     this.path = path;
+    this.#overhead = overhead;
     this.#transmitter = transmitter;
     this.#fec = fec;
   }
@@ -93,8 +98,16 @@ export class SessionSink implements PacketSink {
     const batch = transmitter.batch();
     const index = batch.add(HEADROOM, length, this.path);
     const fec = this.#fec;
-    if (fec === undefined) return;
+    if (fec === undefined) {
+      this.written += length + this.#overhead;
+      return;
+    }
     const due = fec.encode(batch, index, transmitter.now);
-    for (let k = 0; k < due; k++) fec.emitParity(transmitter.batch(), k, this.path);
+    this.written += batch.length[index]! + this.#overhead;
+    for (let k = 0; k < due; k++) {
+      const filled = transmitter.batch();
+      const parity = fec.emitParity(filled, k, this.path);
+      if (parity >= 0) this.written += filled.length[parity]! + this.#overhead;
+    }
   }
 }

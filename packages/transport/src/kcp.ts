@@ -237,6 +237,7 @@ function pickParameters(options: KcpOptions): Partial<SessionParameters> {
     'parityShards',
     'ackNoDelay',
     'inflightFloor',
+    'rateLimit',
   ] as const;
   return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }

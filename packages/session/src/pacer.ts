@@ -1,0 +1,85 @@
+// The rate limit of a session: a token bucket in bytes of UDP payload. Nothing queues behind it. KCP transmits no more than the bucket allows, what
+// it keeps back stays in its window, and the session's next timeout is the time, with its fraction of a ms, at which the bucket allows more.
+//
+//   balance   grows with time up to `most`, falls by what leaves (data, parity, acknowledgements), may go below 0 by the last of a flush
+//   flush     while it is above 0
+//   release   when it has reached one datagram, at high rates what a millisecond brings, so that no timer is set for less
+//
+// Acknowledgements do not wait for that: while the balance is below 0 they may still use half of the rate, out of a small bucket of their own. They count in
+// the balance too, so the sum keeps to the limit, and data get the other half even where acknowledgements alone would be more than the limit.
+//
+// So what leaves at once is bounded by `most` and by what one more datagram can bring: 64 datagrams, unless a group has more parity than that.
+
+/** Most datagrams that leave at once, parity of the last group included. */
+export const BURST_PACKETS = 64;
+/** A pause of the program that long costs nothing of the rate, in ms. */
+const SLACK_MS = 20;
+
+/** When and how much a session may send. */
+export class Pacer {
+  readonly #bytesPerMs: number;
+  readonly #most: number;
+  readonly #quantum: number;
+  readonly #mostAcks: number;
+  #balance: number;
+  #ackBalance: number;
+  #at: number;
+
+  /**
+   * @param bytesPerSecond - the limit, above 0
+   * @param mtu - bytes of the largest datagram
+   * @param parityShards - parity that may follow the last data packet of a flush
+   * @param now - ms
+   */
+  constructor(bytesPerSecond: number, mtu: number, parityShards: number, now: number) {
+    this.#bytesPerMs = bytesPerSecond / 1000;
+    // One datagram for acknowledgements and one for the segment that goes beyond the quota.
+    const packets = Math.max(2, BURST_PACKETS - parityShards - 2);
+    this.#most = Math.min(packets * mtu, Math.max(2 * mtu, this.#bytesPerMs * SLACK_MS));
+    this.#quantum = Math.min(this.#most / 2, Math.max(mtu, this.#bytesPerMs));
+    this.#mostAcks = 2 * mtu;
+    this.#balance = this.#most;
+    this.#ackBalance = this.#mostAcks;
+    this.#at = now;
+  }
+
+  /** Datagrams' worth of bytes that may leave at once, for whoever keeps as many ready. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** Bytes that may leave at `now`; nothing may when it is 0 or less. */
+  refill(now: number): number {
+    const earned = (now - this.#at) * this.#bytesPerMs;
+    this.#balance = Math.min(this.#most, this.#balance + earned);
+    this.#ackBalance = Math.min(this.#mostAcks, this.#ackBalance + earned / 2);
+    this.#at = now;
+    return this.#balance;
+  }
+
+  /** So many bytes have left. */
+  spend(bytes: number): void {
+    this.#balance -= bytes;
+  }
+
+  /** Acknowledgements of so many bytes have left while nothing else might. */
+  spendOnAcks(bytes: number): void {
+    this.#balance -= bytes;
+    this.#ackBalance -= bytes;
+  }
+
+  /** Whether acknowledgements may leave although the balance is used up. */
+  get acksMayLeave(): boolean {
+    return this.#ackBalance > 0;
+  }
+
+  /** When they may, in ms. */
+  get acksReleaseAt(): number {
+    return this.#at + (2 * Math.max(0, 1 - this.#ackBalance)) / this.#bytesPerMs;
+  }
+
+  /** When something may leave again, in ms: not before the last `refill`. */
+  get releaseAt(): number {
+    return this.#at + Math.max(0, this.#quantum - this.#balance) / this.#bytesPerMs;
+  }
+}
