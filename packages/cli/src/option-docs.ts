@@ -33,7 +33,8 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   scavengettl: 'An expired session is closed this long after its expiry, with whatever it still carries. -1: never.',
   mtu: 'The largest UDP payload. 1350 fits almost everywhere; when larger packets vanish (tunnels, mobile networks), lower it. Nothing above it is ever sent, parity and encryption included.',
   ratelimit:
-    'The most that one session sends, parity and retransmissions included. Keeps a line free for others, and packets from being dropped by a policer.',
+    'The most that one session sends, in bytes of UDP payload: parity, retransmissions and acknowledgements included. Each end limits what it sends itself, and each session has the whole rate. ' +
+    'Packets leave evenly, never more than 64 at once. Keeps a line free for others, and packets from being dropped by a policer. 1250000 is 10 Mbit/s.',
   sndwnd:
     'How many packets may be on their way to the other end. A window of *n* packets moves at most *n* × 1.3 kB per round trip. What counts is the smaller of this and the receiver’s `rcvwnd`.',
   rcvwnd: 'How many packets this end keeps while one before them is missing; the other end is told, and never has more on their way.',
@@ -100,4 +101,13 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   'drain-timeout':
     'SIGTERM and SIGINT let nothing new in and wait this long for open connections to end by themselves; then, or as soon as none is left, the program ends with exit code 0. 0 cuts them at once. ' +
     'A second signal does not wait.',
+  'max-sessions':
+    'How many KCP sessions all clients together may have; first packets of further ones are dropped and a line in the log says so. A client has `conn` sessions. A session whose client has not ' +
+    'sent a single frame that makes sense gives way first, and ends after 10 s.',
+  'max-sessions-per-ip':
+    'How many of them may come from one IPv4 address, or from one /64 network of IPv6. Behind the NAT of a carrier many customers have one address; behind a relay on the same machine ' +
+    'all clients have.',
+  'no-replay-protection':
+    'By default each end drops datagrams that it has seen before, a server lets recordings open or replace nothing for a day, and a session follows its client when a NAT gives it another port. Nothing of it ' +
+    'changes the wire. This switches it off, for both. It is off anyway with `none`, `null` and `xor`, where anybody can change a datagram. See SECURITY.',
 };

@@ -3,6 +3,7 @@
 
 import { CRYPT_METHODS } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
+import { MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS } from '@kcptun/tunnel';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { both, type OptionSpec, option, type Side, UNLIMITED } from './option-spec.ts';
 
@@ -83,8 +84,6 @@ export const OPTIONS: readonly OptionSpec[] = [
     zero: 'no limit',
     range: [0, UNLIMITED],
     unit: 'bytes/s',
-    effective: false,
-    off: 0,
   }),
   option('sndwnd', 'packets', 'integer', { client: 128, server: 1024 }, 'send window', { range: [1, 65_535], unit: 'packets' }),
   option('rcvwnd', 'packets', 'integer', { client: 512, server: 1024 }, 'receive window', { range: [1, 65_535], unit: 'packets' }),
@@ -178,6 +177,24 @@ export const OPTIONS: readonly OptionSpec[] = [
     unit: 's',
     ours: true,
   }),
+  option('max-sessions', 'sessions', 'integer', { server: MAX_SESSIONS }, 'most KCP sessions of all clients', {
+    range: [1, MAX_SESSIONS],
+    ours: true,
+  }),
+  option('max-sessions-per-ip', 'sessions', 'integer', { server: MAX_SESSIONS_PER_ADDRESS }, 'most KCP sessions from one address', {
+    range: [1, MAX_SESSIONS],
+    ours: true,
+  }),
+  option(
+    'no-replay-protection',
+    'secrecy',
+    'boolean',
+    both(false),
+    'take datagrams that were seen before; sessions do not follow clients',
+    {
+      ours: true,
+    },
+  ),
 ];
 
 /** The server's help differs from the client's in the place of some options (PROTOCOL tunnel §2). */
@@ -249,6 +266,7 @@ export interface SharedOptions {
   readonly 'log-format': LogFormat;
   readonly 'log-level': LogLevel;
   readonly 'drain-timeout': number;
+  readonly 'no-replay-protection': boolean;
 }
 
 /** What the client is set to. */
@@ -264,6 +282,8 @@ export interface ClientOptions extends SharedOptions {
 export interface ServerOptions extends SharedOptions {
   readonly listen: string;
   readonly target: string;
+  readonly 'max-sessions': number;
+  readonly 'max-sessions-per-ip': number;
 }
 
 /** The options of a side. */

@@ -76,16 +76,23 @@ export function applyMode(values: Values, origins: Record<string, Origin>): stri
   return warnings;
 }
 
+/** What everybody knows who has read a manual of kcptun. */
+const DEFAULT_KEY = "it's a secrect";
+
 /** What is allowed but probably not wanted. */
 export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<string, Origin>>): string[] {
   const advice: string[] = [];
   if (values['key'] === '') advice.push('the key is empty: anyone can use this tunnel; set --key or KCPTUN_KEY');
-  else if (origins['key'] === 'default') advice.push('the default key is public: anyone can use this tunnel; set --key or KCPTUN_KEY');
+  else if (values['key'] === DEFAULT_KEY) advice.push('the default key is public: anyone can use this tunnel; set --key or KCPTUN_KEY');
   if (['none', 'null', 'xor'].includes(String(values['crypt']))) {
     advice.push(`--crypt ${values['crypt']} hides nothing from whoever sees the packets; the traffic should be encrypted already`);
   }
   if (origins['pprof-listen'] !== 'default' && values['pprof'] !== true) {
     advice.push('--pprof-listen does nothing without --pprof');
+  }
+  const rate = Number(values['ratelimit']);
+  if (rate > 0 && rate < 2 * Number(values['mtu'])) {
+    advice.push(`--ratelimit ${rate} is less than two packets a second: it counts bytes a second, so 1 Mbit/s is 125000`);
   }
   if (values['QPP'] === true) {
     const keyLength = new TextEncoder().encode(String(values['key'])).length;

@@ -34,6 +34,8 @@ export function serverOptions(o: ServerOptions, logger: Logger): TunnelServerOpt
     ...sharedOptions(o, logger),
     listen: parsePortRange(o.listen),
     target: streamAddress(o.target),
+    maxSessions: o['max-sessions'],
+    maxSessionsPerAddress: o['max-sessions-per-ip'],
   };
 }
 
@@ -46,6 +48,7 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
     socketBuffer: o.sockbuf,
     dscp: o.dscp,
     fakeTcp: o.tcp,
+    replayProtection: !o['no-replay-protection'],
     quiet: o.quiet,
     logger,
     session: sessionOptions(o),
@@ -71,6 +74,7 @@ function sessionOptions(o: SharedOptions): NonNullable<TunnelOptions['session']>
     dataShards: o.datashard,
     parityShards: o.parityshard,
     ackNoDelay: o.acknodelay,
+    rateLimit: o.ratelimit,
   };
 }
 

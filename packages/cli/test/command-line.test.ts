@@ -298,6 +298,11 @@ describe('words at start', () => {
     [[], [/^the default key is public/]],
     [['-key='], [/^the key is empty/]],
     [['-key=k', '-crypt', 'xor'], [/^--crypt xor hides nothing/]],
+    [['-key=k', '-crypt', 'none'], [/^--crypt none hides nothing/]],
+    [['-key=k', '-crypt', 'null'], [/^--crypt null hides nothing/]],
+    [["-key=it's a secrect"], [/^the default key is public/]],
+    [['-key=k', '-ratelimit', '2699'], [/^--ratelimit 2699 is less than two packets a second: it counts bytes/]],
+    [['-key=k', '-ratelimit', '2700'], []],
     [['-key=k', '-autoexpire', '60'], [/^scavengettl is bigger than autoexpire/]],
     [['-key=k', '-autoexpire', '600'], []],
     [['-key=k'], []],
@@ -312,14 +317,13 @@ describe('words at start', () => {
   });
 
   test('what has no effect yet is said, when it was asked for', () => {
-    const argv = ['-autoexpire=600', '-scavengettl=5', '-ratelimit=9', '-closewait=3'];
+    const argv = ['-autoexpire=600', '-scavengettl=5', '-closewait=3'];
     expect(run('client', argv).pending).toEqual([
       '--autoexpire 600 has no effect yet',
       '--scavengettl 5 has no effect yet',
-      '--ratelimit 9 has no effect yet',
       '--closewait 3 has no effect yet',
     ]);
-    expect(run('server', ['-closewait=0', '-tcp=false', '-c', 'f'], {}, { ratelimit: 0, pprof: false, snmplog: '' }).pending).toEqual([]);
+    expect(run('server', ['-closewait=0', '-tcp=false', '-c', 'f'], {}, { pprof: false, snmplog: '' }).pending).toEqual([]);
     expect(run('server', []).pending).toEqual([]);
   });
 });

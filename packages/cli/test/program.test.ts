@@ -89,7 +89,7 @@ test('settings come back', async () => {
 
 test('the list of what has no effect yet', () => {
   expect(OPTIONS.filter((option) => !option.effective).map((option) => option.name)).toEqual(
-    'autoexpire scavengettl ratelimit closewait'.split(' '),
+    'autoexpire scavengettl closewait'.split(' '),
   );
 });
 

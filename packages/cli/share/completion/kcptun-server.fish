@@ -35,5 +35,8 @@ complete -c kcptun-server -l pprof-listen -x -d 'TCP address of the server of --
 complete -c kcptun-server -l log-format -x -a 'go json' -d 'form of the log, json with one object a line'
 complete -c kcptun-server -l log-level -x -a 'debug info warn error' -d 'least that is logged'
 complete -c kcptun-server -l drain-timeout -x -d 'time that open connections have to end after SIGTERM or SIGINT'
+complete -c kcptun-server -l max-sessions -x -d 'most KCP sessions of all clients'
+complete -c kcptun-server -l max-sessions-per-ip -x -d 'most KCP sessions from one address'
+complete -c kcptun-server -l no-replay-protection -d 'take datagrams that were seen before; sessions do not follow clients'
 complete -c kcptun-server -l help -s h -d 'show this help'
 complete -c kcptun-server -l version -s v -d 'print the version'
