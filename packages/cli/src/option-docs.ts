@@ -25,12 +25,15 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'Quantum permutation pads on the bytes of every stream, beneath the packet cipher. The key should have at least 211 bytes; each stream starts from the same state, so take it as an addition to ' +
     '`crypt`, not instead of it.',
   QPPCount: 'The number of pads of `QPP`. Take a prime number of at least 7.',
+  QPPGen:
+    'The original has changed how pads are made twice, without a word on the wire: `a` until 17 December 2025, `b` for a few days, `c` since 22 December 2025. With the wrong one the application gets noise.',
   conn:
     'Connections are dealt out to this many KCP sessions in turn. More sessions use more source ports and more windows: together they fill a path that one window can not, ' +
     'and one session that stalls does not stop all.',
   autoexpire:
     'After this age a session gets no new connections; a new session takes its place, from another port. The old one goes on with what it has. Useful where networks slow down long-lived UDP flows.',
-  scavengettl: 'An expired session is closed this long after its expiry, with whatever it still carries. -1: never.',
+  scavengettl:
+    'An expired session is closed this long after its expiry, with whatever it still carries; earlier when it carries nothing. -1: never.',
   mtu: 'The largest UDP payload. 1350 fits almost everywhere; when larger packets vanish (tunnels, mobile networks), lower it. Nothing above it is ever sent, parity and encryption included.',
   ratelimit:
     'The most that one session sends, in bytes of UDP payload: parity, retransmissions and acknowledgements included. Each end limits what it sends itself, and each session has the whole rate. ' +
@@ -65,7 +68,9 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'The largest piece of a stream that is sent before another stream has its turn. Smaller is fairer, larger costs less processor time.',
   streambuf: 'The same for a single stream (smux version 2), at most `smuxbuf`. A stream moves at most this much per round trip.',
   keepalive: 'How often a quiet session says that it is alive. It ends after 30 s without any sign of the other end.',
-  closewait: 'How long the end of one direction of a connection is kept back before it is passed on.',
+  closewait:
+    'How long the end of one direction of a connection is kept back before it is passed on; a reset is passed on at once. The default of the original is 30 on the server, which ends everything half a minute late; here it is 0. ' +
+    'A Go client of 2026 loses the last bytes of an answer that are followed closely by their end: 1 on the server prevents that.',
   snmplog:
     'Appends a line of counters every `snmpperiod`, as CSV with the columns of the Go program of 2026, and a header where the file is new. The name of the file (not its folder) is a time layout of Go, ' +
     'so that `./snmp-20060102.csv` becomes `./snmp-20261125.csv` and each day gets a file of its own. Every part of a layout counts, also those that were not meant: `client1.csv` is `client11.csv` in November. ' +

@@ -65,19 +65,24 @@ export const OPTIONS: readonly OptionSpec[] = [
     { range: [1, 65_535], equal: true },
     'qpp-count',
   ),
+  option(
+    'QPPGen',
+    'secrecy',
+    'string',
+    both('c'),
+    'how the pads are made: c as since December 2025, a and b as before',
+    { choices: ['a', 'b', 'c'], equal: true, ours: true },
+    'qpp-gen',
+  ),
   option('conn', 'sessions', 'integer', { client: 1 }, 'number of KCP sessions to the server', { range: [1, 65_535] }),
   option('autoexpire', 'sessions', 'integer', { client: 0 }, 'age at which a KCP session gets no new streams', {
     zero: 'never',
     range: [0, UNLIMITED],
     unit: 's',
-    effective: false,
-    off: 0,
   }),
   option('scavengettl', 'sessions', 'integer', { client: 600 }, 'how long an expired session may live on', {
     range: [-1, UNLIMITED],
     unit: 's',
-    effective: false,
-    off: 600,
   }),
   option('mtu', 'packets', 'integer', both(1350), 'largest UDP payload', { range: [25, 1500], unit: 'bytes' }),
   option('ratelimit', 'packets', 'integer', both(0), 'most that one KCP session sends', {
@@ -124,11 +129,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     unit: 'bytes',
   }),
   option('keepalive', 'streams', 'integer', both(10), 'time between heartbeats', { range: [1, 30], unit: 's' }),
-  option('closewait', 'streams', 'integer', { client: 0, server: 30 }, 'delay before the end of a connection is passed on', {
+  option('closewait', 'streams', 'integer', both(0), 'delay before the end of a connection is passed on', {
     range: [0, UNLIMITED],
     unit: 's',
-    effective: false,
-    off: 0,
   }),
   option('snmplog', 'observing', 'string', both(''), 'file to append counters to; its name is a Go time layout: snmp-20060102.csv'),
   // Timers of Node go up to 2^31 ms.
@@ -199,7 +202,7 @@ export const OPTIONS: readonly OptionSpec[] = [
 
 /** The server's help differs from the client's in the place of some options (PROTOCOL tunnel §2). */
 const SERVER_MOVES: readonly (readonly [string, string])[] = [
-  ['mode', 'QPPCount'],
+  ['mode', 'QPPGen'],
   ['pprof', 'snmpperiod'],
 ];
 
@@ -232,6 +235,7 @@ export interface SharedOptions {
   readonly mode: string;
   readonly QPP: boolean;
   readonly QPPCount: number;
+  readonly QPPGen: 'a' | 'b' | 'c';
   readonly mtu: number;
   readonly ratelimit: number;
   readonly sndwnd: number;

@@ -1,6 +1,6 @@
 // What options must satisfy together, and what is allowed but deserves a word at start.
 
-import { qppKeyWarnings } from '@kcptun/crypt';
+import { type QppGeneration, qppKeyWarnings } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
 import { parsePortRange } from '@kcptun/transport';
 import { parseStreamAddress } from './addresses.ts';
@@ -96,7 +96,7 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
   }
   if (values['QPP'] === true) {
     const keyLength = new TextEncoder().encode(String(values['key'])).length;
-    advice.push(...qppKeyWarnings(keyLength, Number(values['QPPCount']), 'c'));
+    advice.push(...qppKeyWarnings(keyLength, Number(values['QPPCount']), values['QPPGen'] as QppGeneration));
   }
   if (Number(values['autoexpire']) > 0 && Number(values['scavengettl']) > Number(values['autoexpire'])) {
     advice.push(

@@ -25,6 +25,8 @@ export function clientOptions(o: ClientOptions, logger: Logger): TunnelClientOpt
     listen: streamAddress(o.localaddr),
     remote: parsePortRange(o.remoteaddr),
     connections: o.conn,
+    autoExpire: o.autoexpire * 1000,
+    scavengeTtl: o.scavengettl < 0 ? -1 : o.scavengettl * 1000,
   };
 }
 
@@ -44,7 +46,8 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
     key: o.key,
     crypt: o.crypt as CryptMethod,
     compression: !o.nocomp,
-    ...(o.QPP ? { qpp: { count: o.QPPCount } } : {}),
+    ...(o.QPP ? { qpp: { count: o.QPPCount, generation: o.QPPGen } } : {}),
+    closeWait: o.closewait * 1000,
     socketBuffer: o.sockbuf,
     dscp: o.dscp,
     fakeTcp: o.tcp,

@@ -3,6 +3,8 @@
 
 const SMALL_CHUNK = 4 * 1024;
 const LARGE_CHUNK = 64 * 1024;
+/** How often the use of a pool is looked at, in ms. */
+const TRIM_PERIOD = 5000;
 
 /** A piece of memory with its filled part `[start, end)`. Whoever holds it owns it and gives it back with `release`. */
 export interface Chunk {
@@ -17,6 +19,9 @@ export class ChunkPool {
   readonly #spareLarge: Chunk[] = [];
   readonly #maxSpare: number;
   #lent = 0;
+  /** Most chunks that were lent at a time since the last look. */
+  #peak = 0;
+  #lookAt: number = Number.NEGATIVE_INFINITY;
 
   /** @param maxSpare - how many returned chunks of each size are kept (default 64: at most about 4.3 MiB) */
   constructor(maxSpare = 64) {
@@ -28,11 +33,32 @@ export class ChunkPool {
     return this.#lent;
   }
 
+  /** Bytes of the chunks that are kept for the next borrower. */
+  get spareBytes(): number {
+    return this.#spareSmall.length * SMALL_CHUNK + this.#spareLarge.length * LARGE_CHUNK;
+  }
+
+  /** Keeps as many spare chunks as were lent at a time within the last `TRIM_PERIOD` ms, at most; call it every now and then. */
+  maintain(now: number): void {
+    if (now < this.#lookAt) return;
+    this.#lookAt = now + TRIM_PERIOD;
+    this.#spareSmall.length = Math.min(this.#spareSmall.length, this.#peak);
+    this.#spareLarge.length = Math.min(this.#spareLarge.length, this.#peak);
+    this.#peak = this.#lent;
+  }
+
+  /** Lets go of all spare chunks. */
+  trim(): void {
+    this.#spareSmall.length = 0;
+    this.#spareLarge.length = 0;
+  }
+
   /** Lends an empty chunk: a small one for up to 4 KiB, else a large one. */
   borrow(wanted: number): Chunk {
     const large = wanted > SMALL_CHUNK;
     const chunk = (large ? this.#spareLarge : this.#spareSmall).pop();
     this.#lent += 1;
+    if (this.#lent > this.#peak) this.#peak = this.#lent;
     if (chunk !== undefined) {
       chunk.start = 0;
       chunk.end = 0;

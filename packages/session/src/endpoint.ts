@@ -39,7 +39,8 @@ export class Endpoint implements EndpointContext {
   readonly parameters: SessionParameters;
   /** @internal */ readonly transmitter: Transmitter;
   readonly counters: Counters;
-  /** @internal Payload memory of all sessions. */ readonly segments: SegmentPool = new SegmentPool();
+  /** Payload memory of all sessions. */
+  readonly segments: SegmentPool = new SegmentPool();
   /** @internal */ readonly memoryOption: { memory?: KernelMemory };
   readonly #role: 'client' | 'server';
   readonly #random: RandomSource;
@@ -287,6 +288,7 @@ export class Endpoint implements EndpointContext {
       this.#forgotten.push(session.path);
     }
     session.release();
+    if (this.#byPath.size === 0) this.segments.trim();
     this.#events.push(error === undefined ? { type: 'closed', session } : { type: 'closed', session, error });
   }
 

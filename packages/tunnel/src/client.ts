@@ -160,6 +160,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       streams: this.#pipes.size,
       links: this.#slots.flatMap((slot) => slot.links),
       chunks: this.#pool.lent,
+      bufferBytes: this.#slots.reduce((sum, slot) => sum + slot.segmentBytes, this.#pool.spareBytes),
     };
   }
 

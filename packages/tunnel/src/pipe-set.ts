@@ -35,6 +35,8 @@ export interface TunnelStats {
   readonly links: readonly Link[];
   /** Pieces of memory (up to 64 KiB each) that hold received bytes for which a connection has no room yet. */
   readonly chunks: number;
+  /** Bytes of memory that segments and received bytes have or may take again without asking the system; little when idle for some seconds. */
+  readonly bufferBytes: number;
 }
 
 /** What one stream does at one moment. Sizes in bytes, without anything of their content. */

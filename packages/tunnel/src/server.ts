@@ -171,7 +171,13 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
 
   /** What the server does at this moment. */
   stats(): TunnelStats {
-    return { snmp: this.counters.snapshot(), streams: this.#pipes.size, links: [...this.#links], chunks: this.#pool.lent };
+    return {
+      snmp: this.counters.snapshot(),
+      streams: this.#pipes.size,
+      links: [...this.#links],
+      chunks: this.#pool.lent,
+      bufferBytes: this.#sockets.reduce((sum, udp) => sum + udp.endpoint.segments.byteLength, this.#pool.spareBytes),
+    };
   }
 
   /** What the sessions and their streams do at this moment; costs time in proportion to their number. */
@@ -252,9 +258,13 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         events: {
           onStream: (stream) => this.#connect(link, stream),
           onEstablished: () => this.#announce(link, udp),
-          onHeartbeat: (now) => this.#pipes.sweep(link, now),
+          onHeartbeat: (now) => {
+            this.#pipes.sweep(link, now);
+            this.#pool.maintain(now);
+          },
           onClosed: (error) => {
             this.#links.delete(link);
+            if (this.#links.size === 0 && this.#pool.lent === 0) this.#pool.trim();
             this.#targets.cancel(link);
             if (error !== undefined) this.#reportEnd(link, error);
             this.emit('sessionClosed', link, error);

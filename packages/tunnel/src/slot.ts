@@ -57,6 +57,13 @@ export class Slot implements Task {
     return [...this.#held.keys()];
   }
 
+  /** Bytes of memory for the segments of its sessions. */
+  get segmentBytes(): number {
+    let sum = 0;
+    for (const { udp } of this.#held.values()) sum += udp.endpoint.segments.byteLength;
+    return sum;
+  }
+
   /** Number of connections that wait for a link. */
   get waiting(): number {
     return this.#waiters.length;
@@ -140,7 +147,10 @@ export class Slot implements Task {
         onClosed: (error) => this.#lost(link, udp, error),
         onHeartbeat: (now) => {
           pipes.sweep(link, now);
-          if (link !== this.#current && link !== this.#candidate && link.settled) this.#closeUnused(link);
+          pool.maintain(now);
+          // A heartbeat of its own is waiting, so it is not `settled`.
+          const unused = link.smux.streamCount === 0 && link.session.drained;
+          if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);
         },
         onSilence: (explanation) => options.logger.warn(`${link.remoteLabel}: ${explanation}`),
         onPeer: (state) => this.#judge(link, state),
@@ -245,6 +255,7 @@ export class Slot implements Task {
   #lost(link: Link, udp: UdpEndpoint, error: Error | undefined): void {
     const { options, events, host } = this.#shared;
     this.#held.delete(link);
+    if (this.#held.size === 0 && this.#shared.pool.lent === 0) this.#shared.pool.trim();
     if (error !== undefined && !this.#closed) {
       const fields = { event: 'session.close', remote: link.remoteLabel, error: error.message };
       options.logger.warn(`session to ${link.remoteLabel} ended: ${error.message}`, fields);

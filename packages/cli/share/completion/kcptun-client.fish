@@ -7,6 +7,7 @@ complete -c kcptun-client -l crypt -x -a 'aes aes-128 aes-128-gcm aes-192 salsa2
 complete -c kcptun-client -l mode -x -a 'fast3 fast2 fast normal manual default' -d 'retransmission profile'
 complete -c kcptun-client -l QPP -d 'quantum permutation pads'
 complete -c kcptun-client -l QPPCount -x -d 'number of pads, a prime number is best'
+complete -c kcptun-client -l QPPGen -x -a 'a b c' -d 'how the pads are made: c as since December 2025, a and b as before'
 complete -c kcptun-client -l conn -x -d 'number of KCP sessions to the server'
 complete -c kcptun-client -l autoexpire -x -d 'age at which a KCP session gets no new streams'
 complete -c kcptun-client -l scavengettl -x -d 'how long an expired session may live on'

@@ -2,6 +2,7 @@
 // next read. A Buffer for each read, as 'data' events bring them, is what makes V8 collect garbage: at 300 MB/s it marks its whole heap six
 // times a second because of them (measured: a sixth of the processor time of a sending client).
 
+import { lstatSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { formatAddress } from '../address.ts';
 import { TransportError } from '../errors.ts';
@@ -143,6 +144,24 @@ export function connectBytes(
   return { cancel: () => socket.destroy() };
 }
 
+/** Removes a unix socket that nobody listens on any more: a process that was killed leaves it. Anything else at its place stays. */
+function removeStale(path: string, callback: (removed: boolean) => void): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) {
+    callback(false);
+    return;
+  }
+  const probe = net.connect({ path });
+  probe.once('connect', () => {
+    probe.destroy();
+    callback(false);
+  });
+  probe.once('error', ({ code }: NodeJS.ErrnoException) => {
+    const stale = code === 'ECONNREFUSED';
+    if (stale) rmSync(path, { force: true });
+    callback(stale);
+  });
+}
+
 /** Listens on a TCP address or unix path. */
 export function listenBytes(
   address: StreamAddress,
@@ -162,8 +181,23 @@ export function listenBytes(
     const message = cause.message.startsWith('listen ') ? cause.message : `listen ${describe(address)}: ${cause.message}`;
     callback(new TransportError('KCPTUN_ERR_TRANSPORT_BIND', message, { cause }), undefined);
   };
-  server.once('error', fail);
+  const onFailed = (cause: NodeJS.ErrnoException): void => {
+    if (!('path' in address) || cause.code !== 'EADDRINUSE') {
+      fail(cause);
+      return;
+    }
+    removeStale(address.path, (removed) => {
+      if (!removed) {
+        fail(cause);
+        return;
+      }
+      server.once('error', fail);
+      server.listen({ path: address.path });
+    });
+  };
+  server.once('error', onFailed);
   const ready = (): void => {
+    server.off('error', onFailed);
     server.off('error', fail);
     server.on('error', onError);
     const bound = server.address();
@@ -171,7 +205,8 @@ export function listenBytes(
     const label = typeof bound === 'object' && bound !== null ? formatAddress(bound.address, bound.port) : describe(address);
     callback(undefined, { label, port, close: () => server.close() });
   };
-  if ('path' in address) server.listen({ path: address.path }, ready);
-  else if (address.host === '') server.listen({ port: address.port }, ready);
-  else server.listen({ port: address.port, host: address.host }, ready);
+  server.once('listening', ready);
+  if ('path' in address) server.listen({ path: address.path });
+  else if (address.host === '') server.listen({ port: address.port });
+  else server.listen({ port: address.port, host: address.host });
 }

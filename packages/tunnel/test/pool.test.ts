@@ -1,0 +1,207 @@
+// The sessions of a client: how many, how old, to which port, and what waits for them.
+
+import type { SocketAddress } from '@kcptun/transport';
+import { describe, expect, it } from 'vitest';
+import { CLIENT, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
+
+const ANSWER = 2000;
+
+function answer(party: Party): void {
+  party.send(ANSWER, 4);
+}
+
+describe('sessions', () => {
+  it('are made when connections come, and take them in turn', async () => {
+    const simulation = await Simulation.start({ client: { connections: 3 } });
+    expect([...simulation.near.ports]).toEqual([]);
+    const apps = Array.from({ length: 7 }, () => simulation.connect());
+    for (const app of apps) app.send(10);
+    simulation.run(() => simulation.targets.length === 7, SECOND);
+    expect([...simulation.near.ports]).toHaveLength(3);
+    expect(simulation.client.stats().links.map((link) => link.smux.streamCount)).toEqual([3, 2, 2]);
+    simulation.stop();
+  });
+
+  it('that have expired get no new streams, live on for theirs, and are closed with them at last', async () => {
+    const simulation = await Simulation.start({ client: { autoExpire: 60 * SECOND, scavengeTtl: 30 * SECOND } });
+    const first = simulation.connect();
+    first.send(10);
+    simulation.world.clock.advanceBy(59 * SECOND);
+    const second = simulation.connect();
+    second.send(10);
+    simulation.run(() => simulation.targets[1]?.received === 10, SECOND);
+    expect(simulation.client.stats().links).toHaveLength(1);
+    simulation.world.clock.advanceBy(2 * SECOND);
+    const third = simulation.connect();
+    third.send(10);
+    simulation.run(() => simulation.targets[2]?.received === 10, SECOND);
+    expect(simulation.client.stats().links.map((link) => link.smux.streamCount)).toEqual([2, 1]);
+    first.send(10);
+    simulation.run(() => simulation.targets[0]?.received === 20, SECOND);
+    simulation.run(() => first.closed && second.closed, 31 * SECOND);
+    expect(simulation.world.clock.now).toBeGreaterThan(90 * SECOND);
+    expect(simulation.world.clock.now).toBeLessThan(91 * SECOND);
+    expect(first.error?.message).toContain('ECONNRESET');
+    expect(third.closed).toBe(false);
+    expect(simulation.client.stats().links).toHaveLength(1);
+    // The server was told: the connections to the target ended as well.
+    simulation.run(() => simulation.targets[0]?.closed === true && simulation.targets[1]?.closed === true, SECOND);
+    simulation.stop();
+  });
+
+  it('that have expired are closed once they carry nothing; with a ttl of -1 not before', async () => {
+    const simulation = await Simulation.start({ client: { autoExpire: 10 * SECOND, scavengeTtl: -1 } });
+    const first = simulation.connect();
+    first.send(10);
+    simulation.world.clock.advanceBy(3600 * SECOND);
+    const second = simulation.connect();
+    second.send(10);
+    simulation.run(() => simulation.targets[1]?.received === 10, SECOND);
+    expect(simulation.client.stats().links).toHaveLength(2);
+    expect(first.closed).toBe(false);
+    first.connection.end();
+    simulation.targets[0]?.connection.end();
+    simulation.run(() => simulation.client.stats().links.length === 1, 11 * SECOND);
+    simulation.stop();
+  });
+
+  it('go to random ports of the range, each from a port of its own', async () => {
+    const to = new Map<number, number>();
+    const from = new Set<number>();
+    const simulation = await Simulation.start({
+      onTarget: answer,
+      client: { autoExpire: SECOND, remote: { host: SERVER, minPort: 3000, maxPort: 3004 } },
+      server: { listen: { host: '', minPort: 3000, maxPort: 3004 } },
+      tap: {
+        sent(source: SocketAddress, target: SocketAddress) {
+          if (source.address !== CLIENT || from.has(source.port)) return;
+          from.add(source.port);
+          to.set(target.port, (to.get(target.port) ?? 0) + 1);
+        },
+        arrived() {},
+      },
+    });
+    for (let round = 0; round < 60; round++) {
+      simulation.exchange(ANSWER, SECOND);
+      simulation.world.clock.advanceBy(SECOND);
+    }
+    expect(from.size).toBe(60);
+    expect([...to.keys()].sort()).toEqual([3000, 3001, 3002, 3003, 3004]);
+    expect(Math.min(...to.values())).toBeGreaterThan(3);
+    simulation.stop();
+  });
+
+  it('that can not be made hold up nobody else', async () => {
+    const simulation = await Simulation.start({
+      onTarget: answer,
+      client: { connections: 2, remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } },
+    });
+    simulation.world.names.set('server.example', SERVER);
+    simulation.exchange(ANSWER, SECOND);
+    simulation.world.names.delete('server.example');
+    const waiting = simulation.connect(4);
+    waiting.send(1000);
+    // The first slot goes on while the second one tries again and again.
+    simulation.exchange(ANSWER, SECOND);
+    const other = simulation.connect(4);
+    other.send(1000);
+    simulation.exchange(ANSWER, SECOND);
+    simulation.world.clock.advanceBy(4 * SECOND);
+    expect(waiting).toMatchObject({ received: 0, closed: false });
+    simulation.world.names.set('server.example', SERVER);
+    simulation.run(() => waiting.received === ANSWER && other.received === ANSWER, 5 * SECOND);
+    simulation.stop();
+  });
+
+  it('go to another address of the name when one does not answer, and stay there', async () => {
+    const simulation = await Simulation.start({
+      onTarget: answer,
+      client: { remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } },
+    });
+    simulation.world.names.set('server.example', `10.9.9.9 ${SERVER}`);
+    const first = simulation.connect(4);
+    first.send(1000);
+    simulation.world.clock.advanceBy(4 * SECOND);
+    const second = simulation.connect(4);
+    second.send(1000);
+    simulation.run(() => second.received === ANSWER, SECOND);
+    // Whatever had left for the first address is lost, and said so.
+    simulation.run(() => first.closed, 10 * SECOND);
+    expect(first.error?.message).toContain('ECONNRESET');
+    simulation.stop();
+  });
+});
+
+describe('a stop', () => {
+  it('with full windows is told to the other end in time', async () => {
+    const simulation = await Simulation.start({
+      link: (link) => link.setDelay(20).setRate(2_000_000, 200_000),
+      shared: { session: { sndWnd: 64 } },
+    });
+    const app = simulation.connect();
+    app.send(20_000_000);
+    simulation.world.clock.advanceBy(2 * SECOND);
+    const target = simulation.targets[0] as Party;
+    expect(target.closed).toBe(false);
+    const drained = simulation.client.drain(100);
+    for (let round = 0; round < 100; round++) {
+      simulation.world.clock.advanceBy(10);
+      await Promise.resolve();
+    }
+    expect(await drained).toBe(false);
+    // A reset, not an end: what the target has is not all.
+    expect(target).toMatchObject({ closed: true, ended: false, wrong: -1 });
+    expect(target.error?.message).toContain('ECONNRESET');
+    expect(target.received).toBeLessThan(20_000_000);
+    simulation.stop();
+  });
+});
+
+describe('the end of a direction', () => {
+  it.each([
+    [undefined, undefined],
+    [{ count: 61 }, undefined],
+    [{ count: 7, generation: 'a' as const }, 0],
+    [{ count: 7, generation: 'b' as const }, 700],
+  ])(
+    'qpp %j, closeWait %s: whoever ends first still gets all that comes, 8 of 8',
+    async (qpp, closeWait) => {
+      const wait = closeWait ?? 0;
+      const simulation = await Simulation.start({
+        shared: { ...(qpp === undefined ? {} : { qpp }), ...(closeWait === undefined ? {} : { closeWait }) },
+        onTarget: (party) => {
+          party.onEnd = () => {
+            party.ended = true;
+            party.send(60_000, 4);
+            party.connection.end();
+          };
+        },
+      });
+      for (let round = 0; round < 8; round++) {
+        const started = simulation.world.clock.now;
+        const app = simulation.connect(4);
+        app.send(5000);
+        app.connection.end();
+        simulation.run(() => app.closed, 30 * SECOND);
+        expect(app).toMatchObject({ received: 60_000, wrong: -1, ended: true, error: undefined });
+        expect(simulation.targets.at(-1)).toMatchObject({ received: 5000, wrong: -1, ended: true });
+        // The first end waits at both ends of the tunnel, the second at one: where both have ended there is nothing to wait for.
+        expect(simulation.world.clock.now - started).toBeGreaterThanOrEqual(3 * wait);
+        if (wait === 0) expect(simulation.world.clock.now - started).toBeLessThan(2 * SECOND);
+      }
+      simulation.stop();
+    },
+    20_000,
+  );
+
+  it('does not wait when it is a reset', async () => {
+    const simulation = await Simulation.start({ shared: { closeWait: 3600 * SECOND } });
+    const app = simulation.connect();
+    app.send(1000);
+    simulation.run(() => simulation.targets[0]?.received === 1000, SECOND);
+    app.connection.destroy(true);
+    simulation.run(() => simulation.targets[0]?.closed === true, SECOND);
+    expect(simulation.targets[0]?.error?.message).toContain('ECONNRESET');
+    simulation.stop();
+  });
+});
