@@ -22,6 +22,8 @@ export interface Settings {
   readonly conn: number;
   /** `--QPP`. */
   readonly qpp: boolean;
+  /** `--closewait` of our server, 0 by default. */
+  readonly closewait?: number;
 }
 
 /** Where a program stands and whom it talks to. */
@@ -53,7 +55,8 @@ export function flagsFor(slot: Slot, settings: Settings): string[] {
   if (settings.nocomp) flags.push('--nocomp');
   if (settings.qpp) flags.push('--QPP', '--QPPCount', '61');
   // Servers pass an end of stream on after 30 s by default; the old version knows no such delay and no such flag.
-  if (slot.kind !== 'old') flags.push('--closewait', '0');
+  const ownServer = slot.kind === 'ours' && slot.role === 'server';
+  if (slot.kind !== 'old') flags.push('--closewait', String(ownServer ? (settings.closewait ?? 0) : 0));
   return flags;
 }
 

@@ -25,17 +25,33 @@ export class Tunnel {
   /** TCP port of the client program. */
   readonly port: number;
   readonly client: Program;
-  readonly server: Program;
+  server: Program;
   readonly target: Target;
   readonly relay: UdpRelay | undefined;
+  readonly #startServer: () => Promise<Program>;
 
   /** @internal made by {@link startTunnel} */
-  constructor(port: number, client: Program, server: Program, target: Target, relay: UdpRelay | undefined) {
-    this.port = port;
-    this.client = client;
-    this.server = server;
-    this.target = target;
-    this.relay = relay;
+  constructor(parts: {
+    readonly port: number;
+    readonly client: Program;
+    readonly server: Program;
+    readonly target: Target;
+    readonly relay: UdpRelay | undefined;
+    readonly startServer: () => Promise<Program>;
+  }) {
+    this.port = parts.port;
+    this.client = parts.client;
+    this.server = parts.server;
+    this.target = parts.target;
+    this.relay = parts.relay;
+    this.#startServer = parts.startServer;
+  }
+
+  /** Kills the server without a warning and starts it again on the same port; resolves when it listens. */
+  async killServer(): Promise<void> {
+    this.server.signal('SIGKILL');
+    await this.server.exited;
+    this.server = await this.#startServer();
   }
 
   /** Waits for work through the tunnel; fails with the output of the programs when it fails or one of them dies. */
@@ -65,10 +81,14 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     const target = await startTarget();
     started.push({ stop: () => target.close() });
     const udpPort = await freePort();
-    const server = launch(options, options.server, 'server', udpPort, target.port);
-    started.push(server);
-    // The old server says nothing once it listens, but it does so right after the key.
-    await server.waitFor(options.server === 'old' ? /key derivation done/ : /Listening on: .*\/udp/, { timeoutMs: START_TIMEOUT_MS });
+    const startServer = async (): Promise<Program> => {
+      const program = launch(options, options.server, 'server', udpPort, target.port);
+      started.push(program);
+      // The old server says nothing once it listens, but it does so right after the key.
+      await program.waitFor(options.server === 'old' ? /key derivation done/ : /Listening on: .*\/udp/, { timeoutMs: START_TIMEOUT_MS });
+      return program;
+    };
+    const server = await startServer();
 
     const relay = options.relay && (await UdpRelay.start({ upstreamPort: udpPort }));
     if (relay !== undefined) {
@@ -79,7 +99,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     const client = launch(options, options.client, 'client', port, relay?.port ?? udpPort);
     started.push(client);
     await client.waitFor(/key derivation done/, { timeoutMs: START_TIMEOUT_MS });
-    return new Tunnel(port, client, server, target, relay);
+    return new Tunnel({ port, client, server, target, relay, startServer });
   } catch (error) {
     await Promise.all(started.map((part) => part.stop()));
     throw error;

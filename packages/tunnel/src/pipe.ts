@@ -56,6 +56,8 @@ export class Pipe implements ByteEvents {
   /** The stream has given its last byte. */
   #outputOver = false;
   #inputWait: HostTimer | undefined;
+  /** The connection is closed in order, its end waits to be passed on. */
+  #closedEarly = false;
   #outputWait: HostTimer | undefined;
   /** What was written to the stream so far, as it left; `undefined` once the peer may have got any of it. */
   #early: Uint8Array[] | undefined = [];
@@ -165,12 +167,17 @@ export class Pipe implements ByteEvents {
     this.#inputWait = this.#afterCloseWait(() => {
       this.#inputWait = undefined;
       if (!this.#detached) this.stream.end();
+      if (this.#closedEarly) this.onClose(undefined);
       this.link.kick();
     });
   }
 
   onClose(error: Error | undefined): void {
     if (this.#done) return;
+    if (error === undefined && this.#inputWait !== undefined) {
+      this.#closedEarly = true;
+      return;
+    }
     const { stream } = this;
     if (this.#inputOver) stream.end();
     // Without an error the connection may still have been closed before it took everything. What it had sent up to an orderly end is still sent.

@@ -3,7 +3,7 @@
 import dgram from 'node:dgram';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -230,6 +230,29 @@ describe('addresses', () => {
     await ended;
     await until(() => server.stats().streams === 0);
     expect(existsSync(listening)).toBe(false);
+  });
+
+  it.skipIf(process.platform === 'win32')('a unix socket that a killed process has left is replaced, one in use is not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kcptun-'));
+    atEnd(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, 'client.sock');
+    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('listening'))`;
+    const owner = new Program(process.execPath, ['-e', script], { name: 'owner' });
+    atEnd(() => owner.stop(0));
+    await owner.waitFor(/listening/);
+    const refused = { code: 'KCPTUN_ERR_TUNNEL_LISTEN', message: `listen EADDRINUSE: address already in use ${path}` };
+    await expect(startClient({ listen: { path }, remote: at(1) })).rejects.toMatchObject(refused);
+    owner.signal('SIGKILL');
+    await owner.exited;
+    expect(existsSync(path)).toBe(true);
+    const client = await startClient({ listen: { path }, remote: at(1) });
+    expect(client.address).toBe(path);
+    client.stop();
+    await until(() => !existsSync(path));
+    // Whatever else has that name stays.
+    writeFileSync(path, 'not a socket');
+    await expect(startClient({ listen: { path }, remote: at(1) })).rejects.toMatchObject(refused);
+    expect(existsSync(path)).toBe(true);
   });
 
   it('IPv6', async () => {
