@@ -317,7 +317,7 @@ describe('words at start', () => {
     for (const [index, line] of lines.entries()) expect(warnings[index]).toMatch(line);
   });
 
-  test('what has no effect yet is said, when it was asked for', () => {
+  test('every option has its effect', () => {
     expect(run('client', ['-autoexpire=600', '-scavengettl=5', '-closewait=3', '-ratelimit=9']).pending).toEqual([]);
     expect(run('server', ['-closewait=0', '-tcp=false', '-c', 'f'], {}, { pprof: false, snmplog: '' }).pending).toEqual([]);
     expect(run('server', []).pending).toEqual([]);

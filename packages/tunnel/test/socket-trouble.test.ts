@@ -11,6 +11,7 @@ test('a socket that goes on with smaller means is a warning, a datagram that cou
   const sim = world.host('10.0.0.1');
   let events: DatagramEvents | undefined;
   const host: Host = Object.create(sim, {
+    memory: { value: sim.memory },
     openDatagram: {
       value: (...[options, given, callback]: Parameters<Host['openDatagram']>) => {
         events = given;
