@@ -82,3 +82,24 @@ describe.runIf(process.platform === 'linux')('--sockbuf above the limit of the s
     }
   });
 });
+
+describe('fake TCP that can not be had', () => {
+  const host = createNodeHost({ native: false });
+  const obstacle =
+    process.platform === 'linux'
+      ? '--tcp needs native code, which is switched off (KCPTUN_NO_NATIVE)'
+      : `--tcp works on Linux only; this is ${process.platform}`;
+
+  it('keeps a client from starting', async () => {
+    const refused = startClient({ remote: at(29_900), host, fakeTcp: true });
+    await expect(refused).rejects.toMatchObject({ code: 'KCPTUN_ERR_TUNNEL_FAKE_TCP', message: obstacle });
+  });
+
+  it('leaves a server with UDP, and one line that says so', async () => {
+    const { client, server, serverLog, target } = await startWorld({ server: { host, fakeTcp: true } });
+    expect(serverLog.troubles).toEqual([`${obstacle}; serving UDP only`]);
+    expect([server.addresses.length, server.tcpAddresses]).toEqual([1, []]);
+    await transfer({ port: client.port, upload: 1000, download: 1000 });
+    expect(target.stats.answered).toBe(1);
+  });
+});

@@ -15,6 +15,8 @@ const CALL_TIMEOUT = 10_000;
 /** How long the exit of the process waits in ms for a rule that was just being installed. */
 const EXIT_PATIENCE = 2000;
 const EXIT_PAUSE = 20;
+/** What iptables says when there is no such rule. */
+const NOT_THERE = /does a matching rule exist/;
 /** What begins the comment of each rule. */
 const MARK = 'kcptun-node';
 
@@ -52,7 +54,10 @@ export function dropKernelSegments(family: 4 | 6, match: readonly string[], call
   removeAtExit();
   let removed = false;
   const removal = (): void => {
-    execFile(rule.command, argumentsOf('-D', rule), { env: environment(), timeout: CALL_TIMEOUT }, () => present.delete(rule));
+    // What could not be removed now is tried once more at the exit, unless somebody else has removed it.
+    execFile(rule.command, argumentsOf('-D', rule), { env: environment(), timeout: CALL_TIMEOUT }, (error, _stdout, stderr) => {
+      if (error === null || NOT_THERE.test(stderr)) present.delete(rule);
+    });
   };
   execFile(rule.command, argumentsOf('-A', rule), { env: environment(), timeout: CALL_TIMEOUT }, (error, _stdout, stderr) => {
     if (error !== null) {
