@@ -47,6 +47,12 @@ export const PACKAGES = {
     private: true,
     dependsOn: ['common', 'crypt', 'fec', 'testkit', 'transport', 'tunnel'],
   },
+  fuzz: {
+    layer: 8,
+    pure: false,
+    private: true,
+    dependsOn: ['common', 'crypt', 'smux', 'comp', 'fec', 'session', 'cli', 'testkit'],
+  },
   examples: { layer: 8, pure: false, private: true, dependsOn: ['tunnel', 'testkit'] },
   torture: { layer: 9, pure: false, private: true, dependsOn: ['common', 'transport', 'tunnel', 'testkit'] },
 };
