@@ -138,6 +138,8 @@ function terminalIsGone(): boolean {
 async function stop(signal: StopSignal, { tunnel, seconds, logger, manager }: Life): Promise<void> {
   const { streams } = tunnel.stats();
   const wait = streams > 0 && seconds > 0;
+  // Before the line: whoever reads it finds that nothing more is accepted.
+  const drained = tunnel.drain(seconds * 1000);
   logger.info(
     wait
       ? `${signal}: open streams: ${streams}, they have up to ${seconds} s to end; a second signal does not wait`
@@ -145,7 +147,7 @@ async function stop(signal: StopSignal, { tunnel, seconds, logger, manager }: Li
     { event: 'stopping', signal, streams },
   );
   manager.stopping(`stopping, open streams: ${streams}`, seconds * 1000 + STOP_RESERVE);
-  if (await tunnel.drain(seconds * 1000)) logger.info('stopped', { event: 'stopped' });
+  if (await drained) logger.info('stopped', { event: 'stopped' });
   else logger.warn('stopped before all streams had ended', { event: 'stopped' });
 }
 
