@@ -71,6 +71,11 @@ export class SmuxSession {
     return this.#hub.streams.size;
   }
 
+  /** The streams that `streamCount` counts. */
+  streams(): Iterable<SmuxStream> {
+    return this.#hub.streams.values();
+  }
+
   /** Bytes that the peer may still send before input stops; the whole of `maxReceiveBuffer` when nothing is unread. */
   get receiveTokens(): number {
     return this.#hub.budget.tokens;

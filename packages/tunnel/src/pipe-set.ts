@@ -115,7 +115,8 @@ export class PipeSet {
 
   /** Ends the streams of a link whose peer has gone without a word. */
   sweep(link: Link, now: number): void {
-    for (const pipe of [...this.#pipes]) if (pipe.link === link) pipe.sweep(now);
+    // Not through all pipes: with a thousand idle sessions that was a third of what they cost.
+    for (const { owner } of [...link.smux.streams()]) if (owner instanceof Pipe) owner.sweep(now);
   }
 
   /** Ends all streams, or those of one link, and resets their connections. */
