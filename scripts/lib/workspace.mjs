@@ -33,7 +33,7 @@ export const PACKAGES = {
   cli: { layer: 5, pure: false, private: false, dependsOn: ['common', 'kcp-core', 'crypt', 'transport', 'tunnel'] },
   'kcptun-client': { layer: 6, pure: false, private: false, dependsOn: ['cli'] },
   'kcptun-server': { layer: 6, pure: false, private: false, dependsOn: ['cli'] },
-  testkit: { layer: 7, pure: false, private: true, dependsOn: ['common', 'crypt', 'transport'] },
+  testkit: { layer: 7, pure: false, private: true, dependsOn: ['common', 'crypt', 'fec', 'kcp-core', 'transport'] },
   interop: { layer: 8, pure: false, private: true, dependsOn: ['kcp-core', 'testkit'] },
   benchmarks: {
     layer: 8,

@@ -1,11 +1,18 @@
 // Encoder, a bad channel, decoder: what comes back is what was lost, exactly when the rules say so.
 import { fc, test as property } from '@fast-check/vitest';
 import { PacketBatch, readU32 } from '@kcptun/common';
-import { Random } from '@kcptun/testkit';
-import { describe, expect, test } from 'vitest';
+import { installPoolChecks, Random, takeFaults } from '@kcptun/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FecDecoder, FecEncoder, type ShardPool } from '../src/index.ts';
 import { BACKENDS, decodePacket, encodePacket, hex, makePool } from './packets.ts';
 import { ReferenceDecoder, type Sent } from './reference.ts';
+
+let restorePools: () => void;
+beforeAll(() => {
+  restorePools = installPoolChecks();
+});
+afterEach(() => expect(takeFaults()).toEqual([]));
+afterAll(() => restorePools());
 
 const shards = fc.constantFrom<[number, number]>([1, 1], [1, 3], [2, 1], [3, 2], [4, 4], [5, 7], [10, 3], [20, 5], [64, 30], [255, 1]);
 

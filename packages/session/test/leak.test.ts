@@ -1,11 +1,18 @@
 // Sessions and endpoints come and go; what they held goes back.
 
 import { createPacketCrypt } from '@kcptun/crypt';
-import { createTestMemory, Random } from '@kcptun/testkit';
-import { expect, test } from 'vitest';
+import { createTestMemory, installPoolChecks, Random, takeFaults } from '@kcptun/testkit';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Counters, Endpoint, parseSessionParameters } from '../src/index.ts';
 import { deliver, fec, segment, text } from './packets.ts';
 import { endpointOptions, KEY, Site, Writer, world } from './world.ts';
+
+let restorePools: () => void;
+beforeAll(() => {
+  restorePools = installPoolChecks();
+});
+afterEach(() => expect(takeFaults()).toEqual([]));
+afterAll(() => restorePools());
 
 test('2000 sessions of a server leave nothing behind', () => {
   const memory = createTestMemory(4 << 20);

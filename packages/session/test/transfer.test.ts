@@ -2,10 +2,17 @@
 // be repeated byte for byte.
 
 import type { CryptMethod } from '@kcptun/crypt';
-import { createTestMemory, Random, type SimLink } from '@kcptun/testkit';
-import { describe, expect, test } from 'vitest';
+import { createTestMemory, installPoolChecks, Random, type SimLink, takeFaults } from '@kcptun/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { SessionParameters } from '../src/index.ts';
 import { transfer, world } from './world.ts';
+
+let restorePools: () => void;
+beforeAll(() => {
+  restorePools = installPoolChecks();
+});
+afterEach(() => expect(takeFaults()).toEqual([]));
+afterAll(() => restorePools());
 
 const FAULTS: Readonly<Record<string, (link: SimLink) => unknown>> = {
   'a clean path': (link) => link.setDelay(10),

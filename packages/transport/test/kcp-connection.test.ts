@@ -3,10 +3,17 @@
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { checkPattern, patternBytes, type SimNetworkOptions } from '@kcptun/testkit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { checkPattern, installPoolChecks, patternBytes, type SimNetworkOptions, takeFaults } from '@kcptun/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type DialOptions, dialKcp, type KcpConnection, type KcpListener, type ListenOptions, listenKcp } from '../src/index.ts';
 import { pass, runUntil, type SimWorld, simWorld, within } from './sim-host.ts';
+
+let restorePools: () => void;
+beforeAll(() => {
+  restorePools = installPoolChecks();
+});
+afterEach(() => expect(takeFaults()).toEqual([]));
+afterAll(() => restorePools());
 
 const COMMON = { key: 'secret', crypt: 'none' as const, nodelay: 1, interval: 10 };
 const open: KcpListener[] = [];

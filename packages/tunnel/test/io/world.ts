@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import net from 'node:net';
 import type { Logger } from '@kcptun/common';
+import { findLeaks, installPoolChecks, takeFaults } from '@kcptun/testkit';
 import { startTarget, type Target, UdpRelay } from '@kcptun/testkit/node';
 import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer, type TunnelServerOptions } from '@kcptun/tunnel';
-import { afterEach } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
 
 /** Of this file's worlds only: a port that another test has given up may be ours next, with its datagrams still coming. */
 const KEY: string = `test ${randomUUID()}`;
@@ -14,8 +15,20 @@ const MOST_WAIT_MS = 20_000;
 
 const undo: (() => unknown)[] = [];
 
+let restorePools: () => void;
+beforeEach(() => {
+  restorePools = installPoolChecks();
+});
+
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
+  try {
+    expect(takeFaults()).toEqual([]);
+    // Connections tell some turns later that they are done with the bytes they were given.
+    await vi.waitFor(() => expect(findLeaks()).toEqual([]), { timeout: 2000, interval: 5 });
+  } finally {
+    restorePools();
+  }
 });
 
 /** Has `step` run when the test is over, before the steps that were given earlier. */
