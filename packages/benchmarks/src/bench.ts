@@ -1,106 +1,129 @@
-// The whole comparison in one run, every scenario interleaved with the Go programs:
+// The whole comparison, every row interleaved with the Go programs of the same run:
 //
-//   node dist/bench.js [--rounds 5] [--size 300] [--only aes,echo] [--out results/name.json]
+//   node dist/bench.js [--only aes-fec,echo,micro] [--rounds 5] [--size 300] [--quick] [--out results/name.json] [--list]
 //
-// Prints a row per scenario and program with the ratio to Go 2026 and to its stronger self with GOMAXPROCS=1, and writes everything as JSON with
-// what the machine is. Takes about a minute per scenario; run it on an idle machine.
+// Prints a line per program with the ratio to Go 2026 and to its stronger self with GOMAXPROCS=1, and merges the medians into a JSON file, so that
+// rows can be measured one by one on a machine that is not always quiet. A row takes one to three minutes with five rounds, all of them
+// about an hour; `--quick` (one round, little data) takes a few minutes and is for trying out. `node dist/table.js` prints the file as Markdown.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BulkResult, measureBulk } from './bulk.ts';
 import { measureEcho } from './echo-measure.ts';
+import { measureIdle } from './idle.ts';
+import { runInNamespace } from './namespace.ts';
+import { type Entry, mergeResults, type Row } from './results.ts';
+import { BULK, type BulkScenario, flagsOf, SCRIPTS } from './scenarios.ts';
 import { median } from './traffic.ts';
 import { findPrograms, type Program } from './tunnel-programs.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' },
-    size: { type: 'string', default: '300' },
+    rounds: { type: 'string' },
+    size: { type: 'string' },
     only: { type: 'string', default: '' },
+    quick: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    // Set by this program for its copy in a namespace.
+    inside: { type: 'boolean', default: false },
+    notes: { type: 'string', multiple: true, default: [] },
     out: { type: 'string', default: join(import.meta.dirname, '..', 'results', 'loopback.json') },
   },
 });
 
-interface Scenario {
-  readonly name: string;
-  readonly crypt?: string;
-  readonly fec?: readonly [string, string];
-  readonly comp?: 'random' | 'text';
-  readonly direction?: 'up' | 'down';
-  readonly streams?: number;
-  readonly sessions?: number;
-  /** Compared with Go 2026, with and without GOMAXPROCS=1, which are always there. */
-  readonly others?: readonly string[];
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+const most = Number(values.size ?? (values.quick ? 60 : 300));
+const FLAGS = ['--key', 'benchmark', '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--quiet'];
+const IDLE_SESSIONS = 1000;
+const wanted = values.only.split(',').filter((part) => part !== '');
+/** An id, or what ids begin with: `micro`. */
+const isWanted = (id: string): boolean => wanted.length === 0 || wanted.some((part) => id === part || id.startsWith(`${part}-`));
+
+if (values.list) {
+  for (const { id, name } of [...BULK, { id: 'echo', name: 'round trips' }, { id: 'idle', name: '1000 idle sessions' }, ...SCRIPTS]) {
+    console.log(`${id.padEnd(16)} ${name}`);
+  }
+  process.exit(0);
 }
 
-const FEC_OFF = ['0', '0'] as const;
-const SCENARIOS: readonly Scenario[] = [
-  { name: 'aes, FEC 10/3', others: ['nonative', 'nowasm', 'old', 'ours-go', 'go-ours'] },
-  { name: 'aes, FEC 10/3, down', direction: 'down' },
-  { name: 'aes, no FEC', fec: FEC_OFF },
-  { name: 'aes-128, FEC 10/3', crypt: 'aes-128' },
-  { name: 'aes-128-gcm, FEC 10/3', crypt: 'aes-128-gcm' },
-  { name: 'salsa20, FEC 10/3', crypt: 'salsa20' },
-  { name: 'none, FEC 10/3', crypt: 'none' },
-  { name: 'none, no FEC', crypt: 'none', fec: FEC_OFF },
-  { name: 'aes, FEC 10/3, compression of text', comp: 'text' },
-  { name: 'aes, FEC 10/3, compression of random bytes', comp: 'random' },
-  ...[10, 100, 1000].map((streams) => ({ name: `aes, FEC 10/3, ${streams} streams`, streams })),
-  ...[10, 100, 1000].map((sessions) => ({ name: `aes, FEC 10/3, ${sessions} sessions`, streams: sessions, sessions })),
-];
+for (const scenario of BULK) {
+  if (wanted.length > 0 && !wanted.includes(scenario.id)) continue;
+  if (scenario.network === undefined || values.inside) await bulk(scenario);
+  else nested(scenario, scenario.network);
+}
+if (isWanted('echo')) await echo();
+if (isWanted('idle')) await idle();
+for (const script of SCRIPTS.filter(({ id }) => isWanted(id))) {
+  console.log(`\n${script.name}`);
+  const [file = '', ...args] = script.args;
+  const output = execFileSync(process.execPath, [join(import.meta.dirname, file), ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  process.stdout.write(output);
+  keep({ id: script.id, name: script.name, rounds: 1, lines: output.trimEnd().split('\n') });
+}
 
-const rounds = Number(values.rounds);
-const wanted = values.only.split(',').filter((part) => part !== '');
-const isWanted = (name: string): boolean => wanted.length === 0 || wanted.some((part) => name.includes(part));
-const report: { scenario: string; program: string; result: object }[] = [];
+function keep(entry: Omit<Entry, 'date'>): void {
+  mergeResults(values.out, [{ ...entry, date: new Date().toISOString() }]);
+}
 
-for (const scenario of SCENARIOS.filter(({ name }) => isWanted(name))) {
+async function bulk(scenario: BulkScenario): Promise<void> {
+  console.log(`\n${scenario.name}`);
   const programs = findPrograms(['ours', 'go', 'go1', ...(scenario.others ?? [])]);
-  const rows = await interleaved(programs, (program) =>
+  const megabytes = Math.min(most, scenario.megabytes ?? most);
+  const results = await interleaved(programs, (program) =>
     measureBulk(program, {
       flags: flagsOf(scenario),
-      megabytes: Number(values.size),
+      megabytes,
       direction: scenario.direction ?? 'up',
       data: scenario.comp ?? 'random',
       streams: scenario.streams ?? 1,
       sessions: scenario.sessions ?? 1,
     }),
   );
-  console.log(`\n${scenario.name}`);
-  const medians = rows.map(([program, list]) => ({ program, ...medianOf(list) }));
-  for (const row of medians) printBulk(row, medians);
-  for (const { program, ...result } of medians) report.push({ scenario: scenario.name, program: program.name, result });
+  const rows = results.map(([program, list]) => ({ program: program.name, figures: mediansOf(list) }));
+  for (const row of rows) printBulk(row, rows);
+  keep({ id: scenario.id, name: scenario.name, rounds, rows, notes: [`${megabytes} MB`, ...values.notes] });
 }
 
-if (isWanted('echo')) {
+/** The same program for this row alone, where the network is another. */
+function nested(scenario: BulkScenario, network: 'no-offload' | 'loss'): void {
+  const self = [process.execPath, import.meta.filename, '--inside', '--only', scenario.id, '--out', values.out];
+  const notes = runInNamespace(network, [...self, '--rounds', `${rounds}`, '--size', `${most}`]);
+  for (const note of notes) console.log(`  ${note}`);
+}
+
+async function echo(): Promise<void> {
   console.log('\necho of 64 bytes, idle tunnel');
-  const flags = ['--key', 'benchmark', '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--quiet'];
-  for (const [program, list] of await interleaved(findPrograms(['ours', 'go', 'go1', 'nonative']), (each) =>
-    measureEcho(each, flags, 2000),
-  )) {
-    const result = { p50: median(list.map(({ p50 }) => p50)), p99: median(list.map(({ p99 }) => p99)) };
-    console.log(`  ${program.name.padEnd(26)} p50 ${result.p50.toFixed(3)} ms   p99 ${result.p99.toFixed(3)} ms`);
-    report.push({ scenario: 'echo', program: program.name, result });
+  const results = await interleaved(findPrograms(['ours', 'go', 'go1', 'nonative']), (program) => measureEcho(program, FLAGS, 2000));
+  const rows = results.map(([program, list]) => ({
+    program: program.name,
+    figures: { p50: median(list.map(({ p50 }) => p50)), p99: median(list.map(({ p99 }) => p99)) },
+  }));
+  for (const { program, figures } of rows) {
+    console.log(`  ${program.padEnd(26)} p50 ${figures.p50.toFixed(3)} ms   p99 ${figures.p99.toFixed(3)} ms`);
   }
+  keep({ id: 'echo', name: 'echo of 64 bytes, idle tunnel', rounds, rows });
 }
 
-const machine = {
-  node: process.version,
-  system: `${process.platform} ${release()}`,
-  cpu: cpus()[0]?.model,
-  cores: cpus().length,
-  memory: totalmem(),
-};
-mkdirSync(dirname(values.out), { recursive: true });
-writeFileSync(
-  values.out,
-  `${JSON.stringify({ date: new Date().toISOString(), machine, rounds, megabytes: Number(values.size), report }, undefined, 1)}\n`,
-);
-console.log(`\nwritten: ${values.out}`);
+async function idle(): Promise<void> {
+  const name = `${IDLE_SESSIONS} idle sessions`;
+  console.log(`\n${name}`);
+  const rows: Row[] = [];
+  for (const program of findPrograms(['ours', 'go'])) {
+    const figures = { ...(await measureIdle(program, FLAGS, IDLE_SESSIONS, 30)) };
+    rows.push({ program: program.name, figures });
+    console.log(
+      `  ${program.name.padEnd(26)} client ${figures.clientCpu.toFixed(2)} % of a core, ${figures.clientMemory.toFixed(0)} kB a session` +
+        `   server ${figures.serverCpu.toFixed(2)} %, ${figures.serverMemory.toFixed(0)} kB`,
+    );
+  }
+  keep({ id: 'idle', name, rounds: 1, rows });
+}
 
-/** Every program once per round, so that a change of the machine's mood meets all of them. A scenario that a program cannot do is left out. */
+/** Every program once per round, so that a change of the machine's mood meets all of them. What a program cannot do is said and left out. */
 async function interleaved<Result>(
   programs: readonly Program[],
   measure: (program: Program) => Promise<Result>,
@@ -118,50 +141,22 @@ async function interleaved<Result>(
   return rows.filter(([, list]) => list.length > 0);
 }
 
-function flagsOf(scenario: Scenario): string[] {
-  const [ds, ps] = scenario.fec ?? ['10', '3'];
-  return [
-    ...[
-      '--key',
-      'benchmark',
-      '--crypt',
-      scenario.crypt ?? 'aes',
-      '--mode',
-      'fast3',
-      '--sndwnd',
-      '8192',
-      '--rcvwnd',
-      '8192',
-      '--smuxver',
-      '2',
-      '--quiet',
-    ],
-    ...['--datashard', ds, '--parityshard', ps],
-    ...(scenario.comp === undefined ? ['--nocomp'] : []),
-  ];
+function mediansOf(list: readonly BulkResult[]): Row['figures'] {
+  const keys = ['mbps', 'clientCpu', 'serverCpu', 'clientRss', 'serverRss'] as const;
+  return Object.fromEntries(keys.map((key) => [key, median(list.map((result) => result[key]))]));
 }
 
-function medianOf(list: readonly BulkResult[]): BulkResult {
-  const of = (key: keyof BulkResult): number => median(list.map((result) => result[key]));
-  return {
-    mbps: of('mbps'),
-    clientCpu: of('clientCpu'),
-    serverCpu: of('serverCpu'),
-    clientRss: of('clientRss'),
-    serverRss: of('serverRss'),
-  };
-}
-
-function printBulk(row: BulkResult & { program: Program }, all: readonly (BulkResult & { program: Program })[]): void {
-  const cpu = row.clientCpu + row.serverCpu;
+function printBulk({ program, figures }: Row, all: readonly Row[]): void {
+  const { mbps = 0, clientCpu = 0, serverCpu = 0, clientRss = 0, serverRss = 0 } = figures;
   const ratios = all
-    .filter(({ program }) => program !== row.program && program.name.startsWith('go 2026'))
-    .map(
-      (other) =>
-        `${(row.mbps / other.mbps).toFixed(2)} x, CPU ${(cpu / (other.clientCpu + other.serverCpu)).toFixed(2)} x of ${other.program.name}`,
-    );
+    .filter((other) => other.program !== program && other.program.startsWith('go 2026'))
+    .map((other) => {
+      const theirs = (other.figures['clientCpu'] ?? 0) + (other.figures['serverCpu'] ?? 0);
+      const rate = (mbps / (other.figures['mbps'] ?? 0)).toFixed(2);
+      return `${rate} x, CPU ${((clientCpu + serverCpu) / theirs).toFixed(2)} x of ${other.program}`;
+    });
   console.log(
-    `  ${row.program.name.padEnd(26)} ${row.mbps.toFixed(1).padStart(7)} MB/s  ${row.clientCpu.toFixed(1).padStart(5)} + ${row.serverCpu.toFixed(1).padStart(5)} s/GB` +
-      `  RSS ${row.clientRss.toFixed(0)} / ${row.serverRss.toFixed(0)} MiB  ${ratios.join('; ')}`,
+    `  ${program.padEnd(26)} ${mbps.toFixed(1).padStart(7)} MB/s  ${clientCpu.toFixed(1).padStart(5)} + ${serverCpu.toFixed(1).padStart(5)} s/GB` +
+      `  RSS ${clientRss.toFixed(0)} / ${serverRss.toFixed(0)} MiB  ${ratios.join('; ')}`,
   );
 }

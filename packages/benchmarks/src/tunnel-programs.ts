@@ -50,6 +50,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   ours,
   nonative: ownProgram('ours, no native', { KCPTUN_NO_NATIVE: '1' }),
   nowasm: ownProgram('ours, no WASM', { KCPTUN_NO_WASM: '1' }),
+  noneither: ownProgram('ours, neither', { KCPTUN_NO_NATIVE: '1', KCPTUN_NO_WASM: '1' }),
   go,
   go1: goProgram('go 2026, GOMAXPROCS=1', 'new', { GOMAXPROCS: '1' }),
   old: goProgram('go 2021', 'old', {}),
