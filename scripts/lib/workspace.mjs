@@ -45,7 +45,7 @@ export const PACKAGES = {
     layer: 8,
     pure: false,
     private: true,
-    dependsOn: ['common', 'crypt', 'fec', 'testkit', 'transport', 'tunnel'],
+    dependsOn: ['common', 'reedsolomon-wasm', 'kcp-core', 'crypt', 'comp', 'fec', 'session', 'transport', 'tunnel', 'testkit'],
   },
   fuzz: {
     layer: 8,

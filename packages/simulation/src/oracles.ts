@@ -17,6 +17,8 @@ import type { Traffic } from './traffic.ts';
 
 /** A silence shorter than this, in ms, is no reason to give a session up. */
 const HARMLESS_SILENCE = 15_000;
+/** A client gives up a session that carries no stream when it hears nothing for longer than this, in ms. */
+const IDLE_SILENCE = 5000;
 /** How much of the path may be lost without an end to any session. */
 const HARMLESS_LOSS = 0.1;
 /** Kernels, tables and spare batches that a machine keeps for the next session, in bytes. */
@@ -33,17 +35,17 @@ function mayBreak(plan: Plan): boolean {
   const bad = [plan.up, plan.down].some(({ loss = 0, burst, corrupt = 0, rate }) => {
     return loss + corrupt > HARMLESS_LOSS || burst !== undefined || (rate !== undefined && rate[0] < 200_000);
   });
-  return bad || plan.faults.some(mayEndSessions);
+  return bad || plan.faults.some((fault) => mayEndSessions(fault));
 }
 
-function mayEndSessions(fault: Plan['faults'][number]): boolean {
+function mayEndSessions(fault: Plan['faults'][number], silence: number = HARMLESS_SILENCE): boolean {
   switch (fault.kind) {
     case 'black-out':
     case 'freeze':
     case 'congestion':
-      return fault.length > HARMLESS_SILENCE;
+      return fault.length > silence;
     case 'jump':
-      return fault.by > HARMLESS_SILENCE;
+      return fault.by > silence;
     case 'route':
       return false;
     default:
@@ -160,7 +162,7 @@ export function judgeCounters(stage: Stage, traffic: Traffic, violate: Violate):
     }
     if (sum('MaxConn') > sum('ActiveOpens') + sum('PassiveOpens')) violate('counters', `${end}: MaxConn above the number of sessions`);
   }
-  if (!mayBreak(plan)) judgeSessions(stage, violate);
+  if (!mayBreak(plan) && !plan.faults.some((fault) => mayEndSessions(fault, IDLE_SILENCE))) judgeSessions(stage, violate);
 
   function compare(name: string, counted: number, seen: number): void {
     if (counted !== seen) violate('counters', `${name}: ${counted} counted, ${seen} seen`);

@@ -1,0 +1,35 @@
+// `npm run differential`: tries each comparison many times, and reports how often.
+
+import { parseArgs } from 'node:util';
+import { Random } from '@kcptun/testkit';
+import { COMPARISONS } from './differential/index.ts';
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '2000' }, from: { type: 'string' }, only: { type: 'string' } },
+});
+const runs = Number(values.runs);
+const from = values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.from);
+if (!Number.isInteger(runs) || !Number.isInteger(from)) {
+  console.error('usage: npm run differential -- [--runs 2000] [--from SEED] [--only WORD]');
+  process.exit(2);
+}
+
+console.log(`seeds ${from} to ${from + runs - 1}`);
+for (const comparison of COMPARISONS) {
+  const { name, missing } = comparison;
+  if (values.only !== undefined && !name.includes(values.only)) continue;
+  if (missing !== undefined) {
+    console.log(`${name}: SKIPPED, ${missing}`);
+    continue;
+  }
+  const started = performance.now();
+  let failed = 0;
+  for (let seed = from; seed < from + runs; seed++) {
+    const problem = comparison.run(new Random(seed));
+    if (problem === undefined) continue;
+    failed += 1;
+    if (failed <= 5) console.log(`${name}: seed ${seed}: ${problem}`);
+  }
+  console.log(`${name}: ${runs} runs, ${failed} differ, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (failed > 0) process.exitCode = 1;
+}
