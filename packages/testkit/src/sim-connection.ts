@@ -143,7 +143,10 @@ export class SimConnection implements ByteConnection {
   #take(): void {
     const { capacity, delay } = this.#options;
     for (let write = this.#writes[0]; write !== undefined && this.#held < capacity; write = this.#writes[0]) {
-      const part = Math.min(write.bytes.length - write.at, READ_SIZE, capacity - this.#held);
+      const left = write.bytes.length - write.at;
+      const part = Math.min(left, READ_SIZE, capacity - this.#held);
+      // As TCP: a buffer that is nearly full is not filled up with crumbs, which would come back as such again and again.
+      if (part < left && part < Math.min(READ_SIZE, capacity) / 4) break;
       const copy = write.bytes.slice(write.at, write.at + part);
       write.at += part;
       this.#held += part;

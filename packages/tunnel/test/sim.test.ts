@@ -115,6 +115,30 @@ describe('a tunnel in a simulated world', () => {
     simulation.stop();
   });
 
+  it('fills a window of 8192 segments over 100 ms to nine tenths', async () => {
+    const RTT = 100;
+    const MSS = 500 - 24;
+    const simulation = await Simulation.start({
+      link: (link) => link.setDelay(RTT / 2),
+      shared: {
+        crypt: 'null',
+        compression: false,
+        session: { mode: 'fast3', sndWnd: 8192, rcvWnd: 8192, mtu: 500, dataShards: 0, parityShards: 0 },
+        // The default lets one stream have 2 MiB under way, whatever the windows.
+        smux: { maxStreamBuffer: 8 << 20, maxReceiveBuffer: 16 << 20 },
+      },
+    });
+    const app = simulation.connect();
+    app.send(80_000_000);
+    simulation.world.clock.advanceBy(1.2 * SECOND);
+    const target = simulation.targets[0];
+    const before = target?.received ?? 0;
+    simulation.world.clock.advanceBy(0.5 * SECOND);
+    expect(((target?.received ?? 0) - before) / (0.5 * SECOND)).toBeGreaterThanOrEqual((0.9 * 8192 * MSS) / RTT);
+    expect(target?.wrong).toBe(-1);
+    simulation.stop();
+  });
+
   it('drains over a slow path', async () => {
     const simulation = await Simulation.start({
       link: (link) => link.setDelay(50).setRate(200_000, 60_000),
