@@ -34,6 +34,10 @@ export type FilterInstruction = readonly [code: number, jt: number, jf: number, 
 
 /** Tells when a socket is ready. */
 export interface Watch {
+  /** Tells nothing until `resume`. */
+  pause(): void;
+  /** Tells again, at once when there is something to read. */
+  resume(): void;
   /** Stops for good; the descriptor may be closed afterwards. Must be called once. */
   close(): void;
 }
@@ -230,7 +234,7 @@ export class SystemCalls {
       onReady();
     };
     const handle = this.#koffi.node.poll(fd, wanted, onPoll);
-    return handle;
+    return { pause: () => handle.stop(), resume: () => handle.start(wanted, onPoll), close: () => handle.close() };
   }
 
   #checked(result: number): number {

@@ -13,6 +13,7 @@ import { BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch, RECEIVE_O
 import { TransportError } from '../../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../../host.ts';
 import { NO_PATH } from '../path-table.ts';
+import { ReadPace } from '../read-pace.ts';
 import type { ReceiveQueue, Receiver } from '../receive-queue.ts';
 import { AddressPaths } from './address-paths.ts';
 import type { SystemCalls, Watch } from './ffi.ts';
@@ -58,6 +59,9 @@ export class NativeSocket implements DatagramSocket, Receiver {
   readonly #watch: Watch;
   readonly #gro: boolean;
   #gso: boolean;
+  readonly #pace: ReadPace = new ReadPace();
+  /** Reads later, while the watch is paused. */
+  #later: NodeJS.Timeout | undefined;
   #queued = false;
   #closed = false;
 
@@ -131,6 +135,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#later);
     this.#watch.close();
     this.#calls.close(this.#fd);
   }
@@ -140,11 +145,28 @@ export class NativeSocket implements DatagramSocket, Receiver {
     this.#queued = false;
     if (this.#closed) return;
     const batch = this.#pool.borrow();
+    let datagrams = 0;
     try {
-      this.#read(batch);
+      datagrams = this.#read(batch);
       this.#hand(batch);
     } finally {
       this.#pool.giveBack(batch);
+      this.#plan(this.#pace.handleRead(datagrams, performance.now()));
+    }
+  }
+
+  /** Has the socket read when it is ready, or after a millisecond. */
+  #plan(later: boolean): void {
+    if (this.#closed) return;
+    if (!later) {
+      if (this.#later === undefined) return;
+      this.#later = undefined;
+      this.#watch.resume();
+    } else if (this.#later !== undefined) {
+      this.#later.refresh();
+    } else {
+      this.#watch.pause();
+      this.#later = setTimeout(() => this.#ready(), 1);
     }
   }
 
@@ -206,7 +228,8 @@ export class NativeSocket implements DatagramSocket, Receiver {
     return taken;
   }
 
-  #read(batch: PacketBatch): void {
+  /** Returns the number of datagrams. */
+  #read(batch: PacketBatch): number {
     const table = this.#receiving;
     let datagrams = 0;
     let errors = 0;
@@ -223,10 +246,11 @@ export class NativeSocket implements DatagramSocket, Receiver {
       }
       for (let index = 0; index < messages; index++) {
         datagrams += this.#take(index, batch);
-        if (this.#closed) return;
+        if (this.#closed) return datagrams;
       }
       if (messages < table.capacity) break;
     }
+    return datagrams;
   }
 
   /** Puts the datagrams of one message into the batch; returns their number, at least 1. */
