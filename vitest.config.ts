@@ -16,7 +16,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
           testTimeout: 30_000,
-          exclude: ['packages/interop/**', 'packages/*/test/io/**', '**/node_modules/**'],
+          exclude: ['packages/interop/**', 'packages/*/test/io/**', 'packages/torture/test/real/**', '**/node_modules/**'],
           // vitest leaves one core idle by itself, and loads every module anew for each file: 87 s instead of 48 on two cores.
           maxWorkers: 2,
           isolate: false,
@@ -37,7 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'interop',
-          include: ['packages/interop/test/**/*.test.ts'],
+          include: ['packages/interop/test/**/*.test.ts', 'packages/torture/test/real/**/*.test.ts'],
           testTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },

@@ -54,7 +54,7 @@ export const PACKAGES = {
     dependsOn: ['common', 'crypt', 'smux', 'comp', 'fec', 'session', 'cli', 'testkit'],
   },
   examples: { layer: 8, pure: false, private: true, dependsOn: ['tunnel', 'testkit'] },
-  torture: { layer: 9, pure: false, private: true, dependsOn: ['common', 'transport', 'tunnel', 'testkit'] },
+  torture: { layer: 9, pure: false, private: true, dependsOn: ['common', 'transport', 'tunnel', 'testkit', 'interop'] },
 };
 
 /** Packages whose npm name is the folder name; all others are `@kcptun/<folder>`. */

@@ -2,5 +2,5 @@
 export { freePort } from './free-port.ts';
 export { type ExitStatus, Program, type ProgramOptions } from './program.ts';
 export { startTarget, type Target, type TargetOptions, type TargetStats } from './target.ts';
-export { type Order, type TransferOptions, type TransferResult, touch, transfer } from './transfer.ts';
+export { type Order, TransferError, type TransferFailure, type TransferOptions, type TransferResult, touch, transfer } from './transfer.ts';
 export { UdpRelay, type UdpRelayOptions, type UdpRelayStats } from './udp-relay.ts';

@@ -4,6 +4,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { checkPattern } from '../bytes.ts';
 import { writePattern } from './pattern-writer.ts';
 import { DOWNLOAD_SEED, FLAG_AT_ONCE, HEADER_BYTES, UNTIL_EOF } from './transfer-protocol.ts';
 
@@ -15,6 +16,8 @@ export interface TargetOptions {
   readonly host?: string;
   /** Unix socket to listen on instead of a port. */
   readonly path?: string;
+  /** Asked for each new connection: whether it is left unread for good (default: never). */
+  readonly stalls?: () => boolean;
 }
 
 /** Counters of a {@link Target}. */
@@ -31,6 +34,12 @@ export interface TargetStats {
   readonly uploaded: number;
   /** Exchanges that were answered completely. */
   readonly answered: number;
+  /** Uploads with bytes that are not those of their pattern. */
+  readonly wrong: number;
+  /** Uploads that ended in order before they were complete. */
+  readonly cut: number;
+  /** Connections that were left unread. */
+  readonly stalled: number;
 }
 
 /** A running target. */
@@ -47,9 +56,12 @@ export interface Target {
 
 type Counters = { -readonly [Name in keyof TargetStats]: TargetStats[Name] };
 
+/** Connections that may wait to be accepted, as far as the system allows. */
+const LONGEST_BACKLOG = 65_535;
+
 /** Starts a target; close it in the clean-up of the test. */
 export async function startTarget(options: TargetOptions = {}): Promise<Target> {
-  const stats: Counters = { connections: 0, empty: 0, open: 0, mostOpen: 0, uploaded: 0, answered: 0 };
+  const stats: Counters = { connections: 0, empty: 0, open: 0, mostOpen: 0, uploaded: 0, answered: 0, wrong: 0, cut: 0, stalled: 0 };
   const sockets = new Set<Socket>();
   const waiting = new Set<() => void>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -64,10 +76,12 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
     });
     // A reset by the client ends the exchange; the client knows why it did that.
     socket.on('error', () => socket.destroy());
-    new Exchange(socket, stats).start();
+    if (options.stalls?.() === true) stats.stalled += 1;
+    else new Exchange(socket, stats).start();
   });
-  if (options.path === undefined) server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-  else server.listen(options.path);
+  const backlog = LONGEST_BACKLOG;
+  if (options.path === undefined) server.listen({ port: options.port ?? 0, host: options.host ?? '127.0.0.1', backlog });
+  else server.listen({ path: options.path, backlog });
   await once(server, 'listening');
   return {
     port: options.path === undefined ? (server.address() as AddressInfo).port : 0,
@@ -100,6 +114,7 @@ class Exchange {
   #header: Buffer = Buffer.alloc(0);
   #expected = 0;
   #uploaded = 0;
+  #wrong = false;
   #uploadDone = false;
   #downloadDone = false;
 
@@ -114,7 +129,10 @@ class Exchange {
       if (this.#header.length === 0) this.#stats.empty += 1;
       if (this.#header.length === HEADER_BYTES && this.#expected === UNTIL_EOF) this.#endUpload();
       // Anything else that ends early can not be answered: passing the EOF on is all there is to say.
-      else if (!this.#uploadDone) this.#socket.end();
+      else if (!this.#uploadDone) {
+        if (this.#header.length > 0) this.#stats.cut += 1;
+        this.#socket.end();
+      }
     });
   }
 
@@ -128,6 +146,10 @@ class Exchange {
       this.#expected = this.#header.readUInt32LE(0);
       if ((this.#header.readUInt32LE(12) & FLAG_AT_ONCE) !== 0) this.#download();
     } else if (rest.length === 0) return;
+    if (!this.#wrong && checkPattern(rest, this.#header.readUInt32LE(8), this.#uploaded) >= 0) {
+      this.#wrong = true;
+      this.#stats.wrong += 1;
+    }
     this.#hash.update(rest);
     this.#uploaded += rest.length;
     this.#stats.uploaded += rest.length;

@@ -45,8 +45,27 @@ export interface TransferResult {
 const DEFAULT_TIMEOUT_MS = 20_000;
 
 /**
+ * How an exchange failed: `wrong` bytes came back or arrived, `cut` (an orderly end before all was there), `broken` (refused or reset), or `late`
+ * (time was over).
+ */
+export type TransferFailure = 'wrong' | 'cut' | 'broken' | 'late';
+
+/** An exchange that failed. */
+export class TransferError extends Error {
+  override readonly name = 'TransferError';
+  /** How it failed. */
+  readonly failure: TransferFailure;
+
+  /** @internal */
+  constructor(failure: TransferFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
+}
+
+/**
  * Makes one exchange with a target and checks it.
- * @throws {Error} when bytes are missing, wrong or too many, the hash differs, the connection breaks or the time is over
+ * @throws {TransferError} when bytes are missing, wrong or too many, the hash differs, the connection breaks or the time is over
  */
 export function transfer(options: TransferOptions): Promise<TransferResult> {
   const seed = options.seed ?? 1;
@@ -83,18 +102,18 @@ export function transfer(options: TransferOptions): Promise<TransferResult> {
       if (received === 0) firstByteMs = performance.now() - started;
       const payload = bytes.subarray(0, Math.max(0, options.download - received));
       const wrong = checkPattern(payload, seed ^ DOWNLOAD_SEED, received);
-      if (wrong >= 0) return reject(new Error(`byte ${received + wrong} of the download is wrong`));
+      if (wrong >= 0) return reject(new TransferError('wrong', `byte ${received + wrong} of the download is wrong`));
       const hashAt = Math.max(0, received - options.download);
       const rest = bytes.subarray(payload.length);
-      if (hashAt + rest.length > HASH_BYTES) return reject(new Error('more bytes came back than were asked for'));
+      if (hashAt + rest.length > HASH_BYTES) return reject(new TransferError('wrong', 'more bytes came back than were asked for'));
       rest.copy(tail, hashAt);
       received += bytes.length;
     });
     socket.once('end', () => {
       if (received < options.download + HASH_BYTES) {
-        reject(new Error(`the connection ended after ${received} of ${options.download + HASH_BYTES} bytes`));
+        reject(new TransferError('cut', `the connection ended after ${received} of ${options.download + HASH_BYTES} bytes`));
       } else if (!tail.equals(expectedHash)) {
-        reject(new Error('the target got another upload than was sent: the hashes differ'));
+        reject(new TransferError('wrong', 'the target got another upload than was sent: the hashes differ'));
       } else {
         resolve({ ms: performance.now() - started, firstByteMs });
       }
@@ -105,12 +124,12 @@ export function transfer(options: TransferOptions): Promise<TransferResult> {
 
 /**
  * Connects, says nothing and half-closes; resolves when the other side has ended without a byte.
- * @throws {Error} when bytes come, the connection breaks or the time is over
+ * @throws {TransferError} when bytes come, the connection breaks or the time is over
  */
 export function touch(options: Pick<TransferOptions, 'port' | 'host' | 'path' | 'timeoutMs'>): Promise<void> {
   return withSocket(options, (socket, resolve, reject) => {
     socket.once('connect', () => socket.end());
-    socket.on('data', (bytes: Buffer) => reject(new Error(`${bytes.length} bytes came back on an empty connection`)));
+    socket.on('data', (bytes: Buffer) => reject(new TransferError('wrong', `${bytes.length} bytes came back on an empty connection`)));
     socket.once('end', () => resolve());
     return () => 'no end of the connection';
   });
@@ -127,9 +146,11 @@ function withSocket<T>(
   let timer: NodeJS.Timeout | undefined;
   const outcome = new Promise<T>((resolve, reject) => {
     const state = run(socket, resolve, reject);
-    timer = setTimeout(() => reject(new Error(`the transfer was not over after ${timeoutMs} ms: ${state()}`)), timeoutMs);
-    socket.once('error', (error) => reject(new Error(`the connection broke (${error.message}): ${state()}`, { cause: error })));
-    socket.once('close', () => reject(new Error(`the connection was closed: ${state()}`)));
+    timer = setTimeout(() => reject(new TransferError('late', `the transfer was not over after ${timeoutMs} ms: ${state()}`)), timeoutMs);
+    socket.once('error', (error) =>
+      reject(new TransferError('broken', `the connection broke (${error.message}): ${state()}`, { cause: error })),
+    );
+    socket.once('close', () => reject(new TransferError('broken', `the connection was closed: ${state()}`)));
   });
   return outcome.finally(() => {
     clearTimeout(timer);

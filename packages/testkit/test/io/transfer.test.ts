@@ -87,15 +87,45 @@ describe('transfer', () => {
   });
 
   test('notices a changed bit of the upload', async () => {
-    const { port } = await target();
+    const { port, stats } = await target();
     const through = await forwarder(port, damage(16 + 4000), same);
-    await expect(transfer({ port: through, upload: 5000, download: 5000 })).rejects.toThrow(/hashes differ/);
+    const exchange = transfer({ port: through, upload: 5000, download: 5000 });
+    await expect(exchange).rejects.toMatchObject({ failure: 'wrong', message: expect.stringMatching(/hashes differ/) });
+    expect(stats.wrong).toBe(1);
   });
 
   test('notices a changed bit of the download', async () => {
     const { port } = await target();
     const through = await forwarder(port, same, damage(4321));
     await expect(transfer({ port: through, upload: 5000, download: 5000 })).rejects.toThrow(/byte 4321 .* wrong/);
+  });
+
+  test('tells an orderly end that comes too early from a reset', async () => {
+    const { port, stats } = await target();
+    const ended = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    ended.end(Buffer.concat([Buffer.from([9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]), Buffer.alloc(3)]));
+    ended.resume();
+    await once(ended, 'close');
+    expect(stats).toMatchObject({ cut: 1, answered: 0 });
+    let ends = true;
+    const server = createServer((socket) => (ends ? socket.end() : socket.resetAndDestroy()));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const exchange = { port: (server.address() as AddressInfo).port, upload: 0, download: 1 };
+    await expect(transfer(exchange)).rejects.toMatchObject({ failure: 'cut' });
+    ends = false;
+    await expect(transfer(exchange)).rejects.toMatchObject({ failure: 'broken' });
+  });
+
+  test('leaves connections unread for as long as it is told to', async () => {
+    let stalls = true;
+    const { port, stats, close } = await startTarget({ stalls: () => stalls });
+    onTestFinished(close);
+    await expect(transfer({ port, upload: 1, download: 0, timeoutMs: 100 })).rejects.toMatchObject({ failure: 'late' });
+    stalls = false;
+    await transfer({ port, upload: 1, download: 0 });
+    expect(stats).toMatchObject({ stalled: 1, answered: 1 });
   });
 
   test('notices an echo', async () => {

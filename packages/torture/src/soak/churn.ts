@@ -1,13 +1,24 @@
 // The applications of a soak: connections of every kind that come and go, each checked byte by byte where it is meant to end well.
 
 import { Random } from '@kcptun/testkit';
-import { type Order, touch, transfer } from '@kcptun/testkit/node';
+import { type Order, TransferError, touch, transfer } from '@kcptun/testkit/node';
 
 /** What has been done so far. */
 export interface ChurnStats {
   readonly connections: number;
   readonly bytes: number;
   readonly failures: readonly string[];
+}
+
+/** What comes and how fast. */
+export interface ChurnOptions {
+  /** TCP port of the tunnel's client. */
+  readonly port: number;
+  /** Bytes per second of all connections together, both directions. */
+  readonly rate: number;
+  readonly seed: number;
+  /** Whether some applications die in the middle of an exchange. */
+  readonly breakOffs: boolean;
 }
 
 const WORKERS = 12;
@@ -18,30 +29,28 @@ const LARGE_BYTES = 4 * 1024 * 1024;
 
 /** Applications that never stop coming. */
 export class Churn {
-  readonly #port: number;
+  readonly #options: ChurnOptions;
   readonly #random: Random;
-  /** Bytes per second that all of them may carry together. */
-  readonly #rate: number;
   readonly #workers: Promise<void>[] = [];
   #allowed = 0;
   #allowedAt = 0;
   #running = false;
   #connections = 0;
   #bytes = 0;
-  readonly #failures: string[] = [];
+  readonly #failures: TransferError[] = [];
 
-  /**
-   * @param port - TCP port of the tunnel's client
-   * @param rate - bytes per second of all connections together, both directions
-   */
-  constructor(port: number, rate: number, seed: number) {
-    this.#port = port;
-    this.#rate = rate;
-    this.#random = new Random(seed);
+  constructor(options: ChurnOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
   }
 
   get stats(): ChurnStats {
-    return { connections: this.#connections, bytes: this.#bytes, failures: this.#failures };
+    return { connections: this.#connections, bytes: this.#bytes, failures: this.#failures.map(({ message }) => message) };
+  }
+
+  /** What went wrong so far. */
+  get failures(): readonly TransferError[] {
+    return this.#failures;
   }
 
   /** Lets connections come. */
@@ -68,15 +77,16 @@ export class Churn {
       try {
         await this.#connect(random, upload, download);
       } catch (error) {
-        this.#failures.push((error as Error).message);
+        if (!(error instanceof TransferError)) throw error;
+        this.#failures.push(error);
       }
     }
   }
 
   async #connect(random: Random, upload: number, download: number): Promise<void> {
-    const port = this.#port;
+    const { port, breakOffs } = this.#options;
     if (random.chance(0.1)) return touch({ port, timeoutMs: TIMEOUT_MS });
-    if (random.chance(0.1)) return this.#breakOff(random);
+    if (breakOffs && random.chance(0.1)) return this.#breakOff(random);
     await transfer({ port, upload, download, seed: random.u32(), order: random.pick(ORDERS), timeoutMs: TIMEOUT_MS });
     this.#bytes += upload + download;
   }
@@ -88,7 +98,7 @@ export class Churn {
   #breakOff(random: Random): Promise<void> {
     return new Promise((resolve) => {
       const exchange = transfer({
-        port: this.#port,
+        port: this.#options.port,
         upload: SMALL_BYTES,
         download: SMALL_BYTES,
         seed: random.u32(),
@@ -104,14 +114,15 @@ export class Churn {
 
   /** Waits until `bytes` more may be carried. */
   async #wait(bytes: number): Promise<void> {
+    const { rate } = this.#options;
     this.#allowed -= bytes;
     for (;;) {
       const now = performance.now();
       // No more than a second's worth is saved up.
-      this.#allowed = Math.min(this.#rate, this.#allowed + ((now - this.#allowedAt) * this.#rate) / 1000);
+      this.#allowed = Math.min(rate, this.#allowed + ((now - this.#allowedAt) * rate) / 1000);
       this.#allowedAt = now;
       if (this.#allowed >= 0 || !this.#running) return;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(250, (-this.#allowed * 1000) / this.#rate)));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(250, (-this.#allowed * 1000) / rate)));
     }
   }
 }

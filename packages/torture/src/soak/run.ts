@@ -43,7 +43,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakRow[]> {
   relay.up.setLoss(LOSS).setDelay(DELAY_MS);
   relay.down.setLoss(LOSS).setDelay(DELAY_MS);
   const client = await startEnd({ side: 'client', forwardPort: relay.port, key: 'soak' });
-  const churn = new Churn(client.port, options.rate, options.seed);
+  const churn = new Churn({ port: client.port, rate: options.rate, seed: options.seed, breakOffs: true });
   const rows: SoakRow[] = [];
   const started = performance.now();
   try {
@@ -52,7 +52,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakRow[]> {
       await new Promise((resolve) => setTimeout(resolve, started + index * options.interval - performance.now()));
       await churn.pause();
       const [atClient, atServer] = await settle(client, server);
-      const row = { minutes: (performance.now() - started) / 60_000, client: atClient, server: atServer, churn: snapshot(churn) };
+      const row = { minutes: (performance.now() - started) / 60_000, client: atClient, server: atServer, churn: churn.stats };
       rows.push(row);
       options.onRow?.(row);
       if (index % SAMPLES_PER_REBIND === 0) await relay.changePorts();
@@ -104,9 +104,4 @@ async function settle(client: End, server: End): Promise<[Sample, Sample]> {
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-function snapshot(churn: Churn): ChurnStats {
-  const { connections, bytes, failures } = churn.stats;
-  return { connections, bytes, failures: [...failures] };
 }
