@@ -11,6 +11,8 @@ import type { ByteConnection, ByteEvents, ByteListener, HostTimer, StreamAddress
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
 /** The most that one read takes, in bytes. */
 const READ_SIZE = 64 * 1024;
+/** Connections that may wait to be accepted: as many as the system allows (`somaxconn`), as in the Go programs, and not the 511 of Node. */
+const BACKLOG = 65_535;
 const readBuffer = new Uint8Array(READ_SIZE);
 
 /** Where a socket's bytes go; the connection is made when the socket is connected. */
@@ -192,7 +194,7 @@ export function listenBytes(
         return;
       }
       server.once('error', fail);
-      server.listen({ path: address.path });
+      server.listen({ path: address.path, backlog: BACKLOG });
     });
   };
   server.once('error', onFailed);
@@ -206,7 +208,7 @@ export function listenBytes(
     callback(undefined, { label, port, close: () => server.close() });
   };
   server.once('listening', ready);
-  if ('path' in address) server.listen({ path: address.path });
-  else if (address.host === '') server.listen({ port: address.port });
-  else server.listen({ port: address.port, host: address.host });
+  if ('path' in address) server.listen({ path: address.path, backlog: BACKLOG });
+  else if (address.host === '') server.listen({ port: address.port, backlog: BACKLOG });
+  else server.listen({ port: address.port, host: address.host, backlog: BACKLOG });
 }

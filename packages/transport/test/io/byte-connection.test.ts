@@ -1,11 +1,13 @@
 // TCP and unix connections of Node, accepted and connected ones, over real sockets.
 
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPattern, patternBytes } from '@kcptun/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ByteConnection, type ByteEvents, createNodeHost, type StreamAddress } from '../../src/index.ts';
+import { type ByteConnection, type ByteEvents, type ByteListener, createNodeHost, type StreamAddress } from '../../src/index.ts';
 
 const host = createNodeHost();
 const cleanups: (() => void)[] = [];
@@ -190,4 +192,35 @@ describe.each<[string, () => StreamAddress]>([
     await end.until(() => end.ended);
     expect([end.received, end.wrong]).toEqual([5000, -1]);
   });
+});
+
+/** Connects as often as it is told, and says how many connections there are after a while: at once when all are. */
+const CROWD = `
+  const [port, count] = process.argv.slice(1).map(Number);
+  let connected = 0;
+  const done = () => process.stdout.write(String(connected), () => process.exit());
+  setTimeout(done, 800);
+  for (let index = 0; index < count; index++) {
+    require('node:net').connect(port, '127.0.0.1').on('connect', () => ++connected === count && done()).on('error', () => {});
+  }
+`;
+
+// A backlog that is full shows as connections that take a second or more, and as some that are reset.
+test.runIf(process.platform === 'linux')('a crowd finds room while nobody has the time to accept it', async () => {
+  const room = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+  const crowd = Math.min(1200, room);
+  const port = await new Promise<number>((resolve, reject) => {
+    const ready = (error: Error | undefined, listener: ByteListener | undefined): void => {
+      if (listener === undefined) {
+        reject(error);
+        return;
+      }
+      cleanups.push(() => listener.close());
+      resolve(listener.port);
+    };
+    host.listen({ host: '127.0.0.1', port: 0 }, (connection) => connection.destroy(true), ready, reject);
+  });
+  // This process stands still meanwhile.
+  const { stdout } = spawnSync(process.execPath, ['-e', CROWD, `${port}`, `${crowd}`], { encoding: 'utf8' });
+  expect(stdout).toBe(`${crowd}`);
 });
