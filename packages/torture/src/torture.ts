@@ -7,18 +7,24 @@
 // case failed, 3 when this system can not run them.
 
 import { parseArgs } from 'node:util';
-import { findPrograms } from '@kcptun/interop';
+import { findPrograms, Lanes } from '@kcptun/interop';
 import { Random } from '@kcptun/testkit';
 import { crashes } from './torture/crashes.ts';
+import { crowds } from './torture/crowds.ts';
 import { enterLab, whyNoLab } from './torture/lab.ts';
+import { shortages } from './torture/shortages.ts';
 import { silences } from './torture/silences.ts';
-import type { TortureCase } from './torture/torture-case.ts';
+import type { Context, TortureCase } from './torture/torture-case.ts';
 
 /** The whole takes no longer, in ms. */
 const LIMIT = 600_000;
 const EXIT_IMPOSSIBLE = 3;
+/** Cases that run at the same time. */
+const LANES = 2;
 
-const ALL: readonly TortureCase[] = [...crashes, ...silences];
+type Outcome = 'passed' | 'FAILED' | 'SKIPPED';
+
+const ALL: readonly TortureCase[] = [...crashes, ...silences, ...shortages, ...crowds];
 
 const { values } = parseArgs({
   options: {
@@ -56,32 +62,39 @@ async function runAll(chosen: readonly TortureCase[], seed: number, short: boole
   if (programs.oursMissing !== undefined) throw new Error(programs.oursMissing);
   console.log(`seed ${seed}, ${chosen.length} cases; --seed ${seed} --only NAME repeats one`);
   const started = performance.now();
-  let [failed, skipped] = [0, 0];
-  for (const { name, ends, run } of chosen) {
-    const begun = performance.now();
-    const report = (word: string, text: string): void =>
-      console.log(`${word.padEnd(8)}${name.padEnd(24)}${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}`);
-    if (programs.goMissing !== undefined && ends.includes('new')) {
-      skipped += 1;
-      report('SKIPPED', programs.goMissing);
-      continue;
-    }
-    try {
-      // A sequence of its own for each case: it is the same alone and among the others.
-      const random = new Random(seed);
-      const index = ALL.findIndex((each) => each.name === name);
-      random.reseed(seed, index);
-      report('passed', await bounded(run({ programs, random, short }), started + LIMIT));
-    } catch (error) {
-      failed += 1;
-      report('FAILED', (error as Error).message);
-    }
-  }
-  console.log(
-    `${chosen.length - failed - skipped} passed, ${failed} failed, ${skipped} skipped, ${Math.round((performance.now() - started) / 1000)} s`,
-  );
   const strict = process.env['CI'] === 'true';
-  return failed > 0 || (strict && skipped > 0) ? 1 : 0;
+  const counts: Record<Outcome, number> = { passed: 0, FAILED: 0, SKIPPED: 0 };
+  // Most of the time is spent waiting.
+  const lanes = new Lanes(LANES);
+  const work = chosen.map((each) =>
+    lanes.run(async () => {
+      const begun = performance.now();
+      const [outcome, text] = await runOne(each, { programs, short, random: randomFor(each, seed) }, started + LIMIT);
+      counts[outcome] += 1;
+      console.log(`${outcome.padEnd(8)}${each.name.padEnd(24)}${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+    }),
+  );
+  await Promise.all(work);
+  const took = Math.round((performance.now() - started) / 1000);
+  console.log(`${counts.passed} passed, ${counts.FAILED} failed, ${counts.SKIPPED} skipped, ${took} s`);
+  return counts.FAILED > 0 || (strict && counts.SKIPPED > 0) ? 1 : 0;
+}
+
+/** A sequence of its own for each case: it is the same alone and among the others. */
+function randomFor(each: TortureCase, seed: number): Random {
+  const random = new Random(seed);
+  random.reseed(seed, ALL.indexOf(each));
+  return random;
+}
+
+async function runOne(each: TortureCase, context: Context, deadline: number): Promise<[Outcome, string]> {
+  const { goMissing } = context.programs;
+  if (goMissing !== undefined && each.ends.includes('new')) return ['SKIPPED', goMissing];
+  try {
+    return ['passed', await bounded(each.run(context), deadline)];
+  } catch (error) {
+    return ['FAILED', (error as Error).message];
+  }
 }
 
 /** @throws {Error} when `work` is not done at `deadline` (of performance.now()) */

@@ -50,6 +50,8 @@ export interface Target {
   readonly stats: TargetStats;
   /** Waits until `count` connections are open at the same time; bound it from outside. */
   opened(count: number): Promise<void>;
+  /** Closes the connections that were left unread. */
+  endStalled(): void;
   /** Ends all connections and stops listening. May be called again. */
   close(): Promise<void>;
 }
@@ -63,6 +65,7 @@ const LONGEST_BACKLOG = 65_535;
 export async function startTarget(options: TargetOptions = {}): Promise<Target> {
   const stats: Counters = { connections: 0, empty: 0, open: 0, mostOpen: 0, uploaded: 0, answered: 0, wrong: 0, cut: 0, stalled: 0 };
   const sockets = new Set<Socket>();
+  const stalled: Socket[] = [];
   const waiting = new Set<() => void>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -76,8 +79,10 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
     });
     // A reset by the client ends the exchange; the client knows why it did that.
     socket.on('error', () => socket.destroy());
-    if (options.stalls?.() === true) stats.stalled += 1;
-    else new Exchange(socket, stats).start();
+    if (options.stalls?.() === true) {
+      stats.stalled += 1;
+      stalled.push(socket);
+    } else new Exchange(socket, stats).start();
   });
   const backlog = LONGEST_BACKLOG;
   if (options.path === undefined) server.listen({ port: options.port ?? 0, host: options.host ?? '127.0.0.1', backlog });
@@ -96,6 +101,9 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
         waiting.add(look);
         look();
       });
+    },
+    endStalled() {
+      for (const socket of stalled.splice(0)) socket.destroy();
     },
     async close() {
       if (!server.listening) return;

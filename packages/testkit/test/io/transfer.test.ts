@@ -120,12 +120,19 @@ describe('transfer', () => {
 
   test('leaves connections unread for as long as it is told to', async () => {
     let stalls = true;
-    const { port, stats, close } = await startTarget({ stalls: () => stalls });
+    const { port, stats, close, endStalled } = await startTarget({ stalls: () => stalls });
     onTestFinished(close);
     await expect(transfer({ port, upload: 1, download: 0, timeoutMs: 100 })).rejects.toMatchObject({ failure: 'late' });
     stalls = false;
     await transfer({ port, upload: 1, download: 0 });
-    expect(stats).toMatchObject({ stalled: 1, answered: 1 });
+    stalls = true;
+    const stalled = connect({ port, host: '127.0.0.1' });
+    stalled.resume();
+    await expect.poll(() => stats.stalled).toBe(2);
+    endStalled();
+    await once(stalled, 'close');
+    await expect.poll(() => stats.open).toBe(0);
+    expect(stats).toMatchObject({ stalled: 2, answered: 1 });
   });
 
   test('notices an echo', async () => {

@@ -16,6 +16,8 @@ export interface SoakOptions {
   /** Bytes per second that all applications carry together. */
   readonly rate: number;
   readonly seed: number;
+  /** The client's address changes every so many samples, as behind a NAT that forgets (default 5). */
+  readonly samplesPerRebind?: number;
   /** Called with each sample as it comes. */
   readonly onRow?: (row: SoakRow) => void;
 }
@@ -28,7 +30,7 @@ export interface SoakRow {
   readonly churn: ChurnStats;
 }
 
-/** The client's address changes every so many samples, as behind a NAT that forgets. */
+/** The client's address changes every so many samples, as behind a NAT that forgets, unless told otherwise. */
 const SAMPLES_PER_REBIND = 5;
 const LOSS = 0.01;
 const DELAY_MS = 5;
@@ -55,7 +57,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakRow[]> {
       const row = { minutes: (performance.now() - started) / 60_000, client: atClient, server: atServer, churn: churn.stats };
       rows.push(row);
       options.onRow?.(row);
-      if (index % SAMPLES_PER_REBIND === 0) await relay.changePorts();
+      if (index % (options.samplesPerRebind ?? SAMPLES_PER_REBIND) === 0) await relay.changePorts();
     }
     return rows;
   } finally {

@@ -2,7 +2,7 @@
 // process. The command starts itself once more inside of them. Linux, as root or where users may make namespaces.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readlinkSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -61,9 +61,9 @@ export function blackHole(udpPort: number, direction: Direction): () => void {
     ...(direction === 'down' ? [] : [['INPUT', '-p', 'udp', '--dport', `${udpPort}`, '-j', 'DROP']]),
     ...(direction === 'up' ? [] : [['INPUT', '-p', 'udp', '--sport', `${udpPort}`, '-j', 'DROP']]),
   ];
-  for (const rule of rules) execFileSync('iptables', ['-I', ...rule]);
+  for (const rule of rules) execFileSync('iptables', ['-w', '-I', ...rule]);
   return () => {
-    for (const rule of rules) execFileSync('iptables', ['-D', ...rule]);
+    for (const rule of rules) execFileSync('iptables', ['-w', '-D', ...rule]);
   };
 }
 
@@ -71,5 +71,9 @@ export function blackHole(udpPort: number, direction: Direction): () => void {
 export function smallDisk(size: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'kcptun-torture-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}k`, 'none', folder]);
+  process.once('exit', () => {
+    execFileSync('umount', ['-l', folder]);
+    rmdirSync(folder);
+  });
   return folder;
 }

@@ -13,10 +13,12 @@ export interface RigOptions {
   readonly client: Kind;
   readonly server: Kind;
   readonly seed: number;
+  /** Whether this is the short form. */
+  readonly short: boolean;
   /** Further flags of each program. */
   readonly flags?: Readonly<Partial<Record<Role, readonly string[]>>>;
-  /** How many files each program may have open (default: as many as the torture itself). */
-  readonly files?: Readonly<Partial<Record<Role, number>>>;
+  /** What a shell does before it becomes a program. */
+  readonly prelude?: Readonly<Partial<Record<Role, string>>>;
   /** Asked for each new connection at the target: whether it is left unread. */
   readonly stalls?: () => boolean;
 }
@@ -31,8 +33,9 @@ export interface Allowed {
   readonly cutAtTarget?: boolean;
 }
 
-/** How long new connections may take once the torture is over, in ms. */
-export const RECOVERY = 3000;
+/** How long new connections may take once the torture is over, in ms; in the short form, which shares the machine with others, three times as long. */
+const RECOVERY = 3000;
+const SHORT_RECOVERY = 9000;
 /** How long files and streams may be held after that, in ms. */
 const SETTLED = 20_000;
 /** Resident memory that no program may exceed when all is over, in MiB. */
@@ -123,26 +126,33 @@ export class Rig {
     return this.program(role).pid as number;
   }
 
-  /** The command line of a program. */
-  commandLine(role: Role): [string, ...string[]] {
-    const { programs, flags } = this.#options;
-    const kind = this.#options[role];
-    const [listenPort, forwardPort] = role === 'client' ? [this.port, this.udpPort] : [this.udpPort, this.target.port];
-    const [command, ...first] = programs.command(kind, role);
-    const slot = { kind, role, listen: `${HOST}:${listenPort}`, forward: `${HOST}:${forwardPort}` };
-    const profile = kind === 'ours' ? ['--pprof', '--pprof-listen', `${HOST}:${this.#profilePorts[role]}`] : [];
-    return [command, ...first, ...flagsFor(slot, SETTINGS), ...profile, ...(flags?.[role] ?? [])];
-  }
-
-  /** Starts a program, which listens then. */
-  async start(role: Role): Promise<void> {
-    const limit = this.#options.files?.[role];
-    const line = this.commandLine(role);
-    const [command, ...args] = limit === undefined ? line : (['sh', '-c', `ulimit -n ${limit}; exec "$@"`, 'sh', ...line] as const);
+  /** Starts a program; nobody waits until it is ready. */
+  launch(role: Role): Program {
+    const prelude = this.#options.prelude?.[role];
+    const line = this.#commandLine(role);
+    const [command, ...args] = prelude === undefined ? line : (['sh', '-c', `${prelude}; exec "$@"`, 'sh', ...line] as const);
     const name = `${this.#options[role]} ${role}`;
     const program = new Program(command, args, { name, env: { KCPTUN_KEY: undefined } });
     this.#programs.set(role, program);
-    await program.waitFor(role === 'server' ? /Listening on: .*\/udp/ : /key derivation done/, { timeoutMs: START_TIMEOUT });
+    return program;
+  }
+
+  /** Starts a program and waits until it listens. */
+  async start(role: Role): Promise<void> {
+    const program = this.launch(role);
+    if (this.#options[role] !== 'ours') {
+      await program.waitFor(role === 'server' ? /Listening on: .*\/udp/ : /key derivation done/, { timeoutMs: START_TIMEOUT });
+      return;
+    }
+    // What ours says may go to a full disk. Its statistics are served last of all.
+    const port = this.#profilePorts[role];
+    const ready = until(START_TIMEOUT, `the ${role} to start`, () =>
+      readState(port).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await program.during(ready);
   }
 
   /** Ends a program as a crash does. */
@@ -161,13 +171,27 @@ export class Rig {
   /**
    * Connects anew, several times for each session, and exchanges a little.
    * @returns how long the slowest took, in ms
-   * @throws {TransferError} when one took longer than `timeoutMs` (default {@link RECOVERY})
+   * @throws {TransferError} when one took longer than `timeoutMs` (default 3 s)
    */
-  async probe(timeoutMs: number = RECOVERY): Promise<number> {
+  async probe(timeoutMs: number = this.#recovery): Promise<number> {
     const { port } = this;
     const probes = Array.from({ length: 2 * CONNECTIONS }, (_, seed) => transfer({ port, upload: 3000, download: 5000, seed, timeoutMs }));
     const results = await Promise.all(probes);
     return Math.max(...results.map(({ ms }) => ms));
+  }
+
+  /** The time until new connections work. @throws {Error} when they do not within `ms` (default 3 s) */
+  async recovered(ms: number = this.#recovery): Promise<number> {
+    const started = performance.now();
+    for (;;) {
+      try {
+        await this.probe(Math.min(this.#recovery, Math.max(1, started + ms - performance.now())));
+        return performance.now() - started;
+      } catch (error) {
+        if (performance.now() - started >= ms) throw error;
+        await pause(WAIT_STEP);
+      }
+    }
   }
 
   /**
@@ -185,7 +209,7 @@ export class Rig {
         },
       ),
     );
-    await until(RECOVERY, 'large transfers to begin', () => target.stats.uploaded > before + BULKS * 1024 || failures.length > 0);
+    await until(this.#recovery, 'large transfers to begin', () => target.stats.uploaded > before + BULKS * 1024 || failures.length > 0);
     return { failures: Promise.all(transfers).then(() => failures) };
   }
 
@@ -231,10 +255,24 @@ export class Rig {
     await Promise.all([...[...this.#programs.values()].map((program) => program.stop(0)), this.target.close()]);
   }
 
+  get #recovery(): number {
+    return this.#options.short ? SHORT_RECOVERY : RECOVERY;
+  }
+
+  #commandLine(role: Role): [string, ...string[]] {
+    const { programs, flags } = this.#options;
+    const kind = this.#options[role];
+    const [listenPort, forwardPort] = role === 'client' ? [this.port, this.udpPort] : [this.udpPort, this.target.port];
+    const [command, ...first] = programs.command(kind, role);
+    const slot = { kind, role, listen: `${HOST}:${listenPort}`, forward: `${HOST}:${forwardPort}` };
+    const profile = kind === 'ours' ? ['--pprof', '--pprof-listen', `${HOST}:${this.#profilePorts[role]}`] : [];
+    return [command, ...first, ...flagsFor(slot, SETTINGS), ...profile, ...(flags?.[role] ?? [])];
+  }
+
   /** Files of a program with its sessions and nothing else: the number does not fall any more. */
   async #noteFiles(): Promise<void> {
     for (const role of ROLES) {
-      await until(RECOVERY, `the connections of the ${role} to be closed`, () => this.target.stats.open === 0);
+      await until(this.#recovery, `the connections of the ${role} to be closed`, () => this.target.stats.open === 0);
       await pause(FINISHED);
       this.#files.set(role, countFiles(this.pid(role)));
     }

@@ -27,11 +27,11 @@ export interface TortureCase {
 
 /** Runs work on a rig and takes it down; what goes wrong comes with what the programs said. */
 export async function onRig(
-  { programs, random }: Context,
-  options: Omit<RigOptions, 'programs' | 'seed'>,
+  { programs, random, short }: Context,
+  options: Omit<RigOptions, 'programs' | 'seed' | 'short'>,
   work: (rig: Rig) => Promise<string>,
 ): Promise<string> {
-  const rig = await Rig.open({ ...options, programs, seed: random.u32() });
+  const rig = await Rig.open({ ...options, programs, short, seed: random.u32() });
   try {
     const seen = await work(rig);
     await rig.close();
