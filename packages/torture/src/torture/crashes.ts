@@ -6,8 +6,8 @@ import { type Allowed, pause, type Rig } from './rig.ts';
 import { type Context, onRig, seconds, type TortureCase } from './torture-case.ts';
 
 const RATE = 2e6;
-/** A server notices after 30 s that a client is gone for good, and looks every 10 s. */
-const KEEPALIVE = 45_000;
+/** A server looks every 30 s whether a client has said anything since it looked last: 30 to 60 s until it gives one up (PROTOCOL smux §6). */
+const KEEPALIVE = 65_000;
 /** A client in Go notices a restart of its server by its keepalive alone: 30 s, looked at every 30 s. */
 const GO_CLIENT_RECOVERY = 75_000;
 
@@ -33,7 +33,7 @@ async function killRounds(context: Context, rig: Rig, role: Role, allowed: Allow
     await pause(random.integer(100, context.short ? 300 : 2000));
     const { failures } = await rig.bulk(random);
     bulk.push(failures);
-    await pause(random.integer(0, 150));
+    await pause(random.integer(0, 60));
     await rig.kill(role);
     await pause(random.integer(0, context.short ? 300 : 3000));
     await rig.start(role);
@@ -57,7 +57,7 @@ function killServer(context: Context, server: Kind): Promise<string> {
 function killClient(context: Context, [client, server]: readonly [Kind, Kind]): Promise<string> {
   return onRig(context, { client, server }, async (rig) => {
     const seen = await killRounds(context, rig, 'client', { broken: true, cut: true, cutAtTarget: server !== 'ours' });
-    return `${seen}, ${await rig.settle(server === 'ours' ? KEEPALIVE : 2 * KEEPALIVE)}`;
+    return `${seen}, ${await rig.settle(KEEPALIVE)}`;
   });
 }
 

@@ -42,9 +42,12 @@ const SETTLED = 20_000;
 const MEMORY_LIMIT = 400;
 const START_TIMEOUT = 20_000;
 const WAIT_STEP = 20;
-/** Large transfers at a time, bytes of each in each direction, and how long they may take in ms. */
+/**
+ * Large transfers at a time, bytes of each in each direction, and how long they may take in ms. More would keep this process, which makes and checks
+ * all of the bytes, too busy to measure anything.
+ */
 const BULKS = 4;
-const BULK_BYTES = 8 * 1024 * 1024;
+const BULK_BYTES = 2 * 1024 * 1024;
 const BULK_TIMEOUT = 60_000;
 /** A program has closed what it had open for connections that have ended so long ago, in ms. */
 const FINISHED = 200;

@@ -8,8 +8,8 @@ import { type Context, onRig, seconds, type TortureCase } from './torture-case.t
 const RATE = 2e6;
 const SILENCE = 10_000;
 const SHORT_SILENCE = 3000;
-/** What a client has made besides ends with a server's keepalive. */
-const KEEPALIVE = 45_000;
+/** What a client has made besides ends with a server's keepalive, 30 to 60 s later. */
+const KEEPALIVE = 65_000;
 
 /** The cases of this file. */
 export const silences: readonly TortureCase[] = [
