@@ -5,6 +5,8 @@ import { CRYPT_METHODS } from '@kcptun/crypt';
 import { Random } from '@kcptun/testkit';
 import type { Behaviour, End, EndSettings, Fault, FlowPlan, PathPlan, Plan } from './plan.ts';
 
+/** Makes the numbers of `drawExtras` others than those of the rest. */
+const EXTRAS = 0x2d35_8dcc;
 const MODES = ['normal', 'fast', 'fast2', 'fast3'] as const;
 
 /** Draws the plan of a seed: the same one always. */
@@ -28,7 +30,26 @@ export function drawPlan(seed: number): Plan {
     flows: drawFlows(random, calmAt, thin ? 0.02 : 1),
   };
   const different = drawDifference(random, settings);
-  return different === undefined ? plan : { ...plan, serverSettings: different };
+  return drawExtras(new Random(seed ^ EXTRAS), different === undefined ? plan : { ...plan, serverSettings: different });
+}
+
+/** What came later, from numbers of its own: the rest of each seed's plan stays what it was. */
+function drawExtras(random: Random, plan: Plan): Plan {
+  const { session = {}, smux = {} } = plan.settings;
+  const settings: EndSettings = {
+    ...plan.settings,
+    ...(random.chance(0.1) ? { closeWait: random.pick([1, 500, 10_000]) } : {}),
+    ...(random.chance(0.1) ? { replayProtection: false } : {}),
+    session: { ...session, ...(random.chance(0.1) ? { rateLimit: random.pick([50_000, 300_000, 3_000_000]) } : {}) },
+    smux: {
+      ...smux,
+      ...(random.chance(0.05) ? { keepAliveInterval: random.pick([500, 2000]), keepAliveTimeout: 30_000 } : {}),
+      ...(random.chance(0.03) ? { acceptBacklog: random.integer(1, 3) } : {}),
+    },
+  };
+  if (!random.chance(0.08)) return { ...plan, settings };
+  const clientSettings = { autoExpire: random.pick([100, 1000, 10_000]), scavengeTtl: random.pick([-1, 0, 1000, 600_000]) };
+  return { ...plan, settings, clientSettings };
 }
 
 function drawSettings(random: Random): EndSettings {

@@ -32,6 +32,8 @@ export type Violate = (oracle: string, text: string) => void;
 /** Whether something in the plan may end a session. */
 function mayBreak(plan: Plan): boolean {
   if (!isMatched(plan)) return true;
+  // Sessions that have expired may end with their streams.
+  if (plan.clientSettings !== undefined) return true;
   const bad = [plan.up, plan.down].some(({ loss = 0, burst, corrupt = 0, rate }) => {
     return loss + corrupt > HARMLESS_LOSS || burst !== undefined || (rate !== undefined && rate[0] < 200_000);
   });

@@ -2,10 +2,16 @@
 // world's clock, sizes in bytes. Everything but the settings of the two ends has a value that means nothing special, so that a reduced plan
 // reads as what is needed to fail.
 
-import type { TunnelOptions } from '@kcptun/tunnel';
+import type { TunnelClientOptions, TunnelOptions } from '@kcptun/tunnel';
 
 /** Settings of one end. */
-export type EndSettings = Pick<TunnelOptions, 'key' | 'crypt' | 'compression' | 'qpp' | 'session' | 'smux'>;
+export type EndSettings = Pick<
+  TunnelOptions,
+  'key' | 'crypt' | 'compression' | 'qpp' | 'session' | 'smux' | 'closeWait' | 'replayProtection'
+>;
+
+/** What only a client has. */
+export type ClientSettings = Pick<TunnelClientOptions, 'autoExpire' | 'scavengeTtl'>;
 
 /** What one direction of the path does to datagrams; absent means that it does not. */
 export interface PathPlan {
@@ -85,6 +91,8 @@ export interface Plan {
   readonly settings: EndSettings;
   /** Settings that differ at the server: with some of them the ends can not understand each other. */
   readonly serverSettings?: Partial<EndSettings>;
+  /** What only the client has. */
+  readonly clientSettings?: ClientSettings;
   /** Sessions of the client. */
   readonly connections: number;
   /** Bytes that the target says before it hears anything; 0 or 4 and more. */

@@ -84,6 +84,7 @@ function* plainerPaths(plan: Plan): Iterable<Plan> {
 
 function* plainerSettings(plan: Plan): Iterable<Plan> {
   if (plan.serverSettings !== undefined) yield omit(plan, 'serverSettings');
+  if (plan.clientSettings !== undefined) yield omit(plan, 'clientSettings');
   if (plan.connections > 1) yield { ...plan, connections: 1 };
   if (plan.greeting > 0) yield { ...plan, greeting: 0 };
   for (const name of ['settings', 'serverSettings'] as const) {
@@ -94,7 +95,7 @@ function* plainerSettings(plan: Plan): Iterable<Plan> {
 }
 
 function* plainer1<T extends Partial<EndSettings>>(settings: T): Iterable<T> {
-  if (settings.qpp !== undefined) yield omit(settings, 'qpp');
+  for (const name of ['qpp', 'closeWait', 'replayProtection'] as const) if (settings[name] !== undefined) yield omit(settings, name);
   if (settings.crypt !== undefined && settings.crypt !== 'aes') yield { ...settings, crypt: 'aes' };
   if (settings.compression === true) yield { ...settings, compression: false };
   for (const name of ['session', 'smux'] as const) {

@@ -253,7 +253,8 @@ class Run {
     // The least of a datagram's room that is left for payload, with the headers of all layers taken off.
     const payload = Math.max(8, Math.min(...ends.map(({ session }) => session?.mtu ?? 1350)) - 60);
     const smuxWindow = Math.min(...ends.map(({ smux }) => smux?.maxStreamBuffer ?? 65_536));
-    const perMs = Math.min(...rates, (Math.min(...windows) * payload) / roundTrip, smuxWindow / roundTrip);
+    const limits = ends.map(({ session }) => (session?.rateLimit ?? 0) / 1000 || Number.POSITIVE_INFINITY);
+    const perMs = Math.min(...rates, ...limits, (Math.min(...windows) * payload) / roundTrip, smuxWindow / roundTrip);
     return (10 * bytes) / perMs;
   }
 

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { crc32 } from 'node:zlib';
 import { drawPlan } from './draw-plan.ts';
 import type { Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
@@ -77,6 +78,7 @@ async function trySeeds(from: number, count: number): Promise<void> {
   let next = 0;
   let done = 0;
   let virtual = 0;
+  let digest = 0;
   let shown = started;
   const lane = async (): Promise<void> => {
     while (next < count && failures.length < MAX_FAILURES) {
@@ -85,6 +87,7 @@ async function trySeeds(from: number, count: number): Promise<void> {
       const outcome = await pool.run(drawPlan(seed));
       done += 1;
       virtual += outcome.elapsed;
+      digest = (digest + crc32(outcome.digest)) >>> 0;
       if (outcome.violations.length > 0) {
         failures.push({ seed, outcome });
         report(`seed ${seed}`, outcome);
@@ -97,7 +100,7 @@ async function trySeeds(from: number, count: number): Promise<void> {
   await Promise.all(Array.from({ length: jobs }, lane));
   const seconds = (performance.now() - started) / 1000;
   console.log(
-    `${done} seeds in ${seconds.toFixed(1)} s (${((seconds * jobs * 1000) / done).toFixed(0)} ms each on a thread), ${(virtual / 3_600_000).toFixed(1)} hours of virtual time, ${failures.length} failed`,
+    `${done} seeds in ${seconds.toFixed(1)} s (${((seconds * jobs * 1000) / done).toFixed(0)} ms each on a thread), ${(virtual / 3_600_000).toFixed(1)} hours of virtual time, ${failures.length} failed; digest of all ${digest.toString(16)}`,
   );
   // One of each kind is enough to work on.
   const kinds = new Map(failures.map((failure) => [failure.outcome.violations[0]?.oracle, failure]));

@@ -108,6 +108,7 @@ export class Stage {
             listen: { host: '', port: CLIENT_PORT },
             remote: { host: SERVER, minPort: SERVER_PORT, maxPort: SERVER_PORT },
             connections: this.plan.connections,
+            ...this.plan.clientSettings,
           })
         : new TunnelServer({
             ...shared,
