@@ -131,8 +131,18 @@ function drawFault(random: Random, calmAt: number): Fault {
       return { kind: 'black-out', at, way: random.pick(['up', 'down', 'both'] as const), length };
     case 1:
       return { kind: 'rebind', at, roam: random.chance(0.5) };
-    case 2:
-      return { kind: 'restart', at, end, how: random.pick(['stop', 'kill', 'drain'] as const), pause: random.pick([0, 10, 1000, 5000]) };
+    case 2: {
+      const pause = random.pick([0, 10, 1000, 5000]);
+      // A server that is back before what was on its way to it has arrived can take the beginning of a session for a new one, and its answers are
+      // then taken for the continuation of its predecessor's: the wire has nothing to tell them apart by. Programs take longer to start.
+      return {
+        kind: 'restart',
+        at,
+        end,
+        how: random.pick(['stop', 'kill', 'drain'] as const),
+        pause: end === 'server' ? Math.max(2000, pause) : pause,
+      };
+    }
     case 3:
       return { kind: 'freeze', at, end, length };
     case 4:

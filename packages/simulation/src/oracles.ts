@@ -18,11 +18,13 @@ import type { Traffic } from './traffic.ts';
 /** A silence shorter than this, in ms, is no reason to give a session up. */
 const HARMLESS_SILENCE = 15_000;
 /** A client gives up a session that carries no stream when it hears nothing for longer than this, in ms. */
-const IDLE_SILENCE = 5000;
+const IDLE_SILENCE = 1500;
 /** How much of the path may be lost without an end to any session. */
 const HARMLESS_LOSS = 0.1;
 /** Kernels, tables and spare batches that a machine keeps for the next session, in bytes. */
 const KEPT_MEMORY = 4 * 1024 * 1024;
+/** Segments of an idle session that may be on their way: keepalives. */
+const KEEPALIVES = 2;
 /** Slots for rebuilt shards that a pool keeps. */
 const KEPT_SHARDS = 64;
 
@@ -114,7 +116,8 @@ export function judgeIdle(life: Life, violate: Violate): void {
   for (const link of stats.links) {
     const { smux, session } = link;
     if (smux.streamCount > 0) violate('idle', `${end}: ${smux.streamCount} streams in a session`);
-    if (!link.settled) violate('idle', `${end}: a session is not settled, ${session.stats().waitSnd} segments wait`);
+    const { waitSnd } = session.stats();
+    if (waitSnd > KEEPALIVES) violate('idle', `${end}: a session is not settled, ${waitSnd} segments wait`);
     if (session.peek()) violate('idle', `${end}: a session has unread bytes`);
   }
   if (BatchPool.of(life.host.memory).lent > 0) violate('idle', `${end}: batches are lent between turns`);

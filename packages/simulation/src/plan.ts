@@ -11,7 +11,7 @@ export type EndSettings = Pick<
 >;
 
 /** What only a client has. */
-export type ClientSettings = Pick<TunnelClientOptions, 'autoExpire' | 'scavengeTtl'>;
+type ClientSettings = Pick<TunnelClientOptions, 'autoExpire' | 'scavengeTtl'>;
 
 /** What one direction of the path does to datagrams; absent means that it does not. */
 export interface PathPlan {
