@@ -51,6 +51,7 @@ export class UdpEndpoint implements Task {
   readonly #events: UdpEndpointEvents;
   #socket: DatagramSocket | undefined;
   #inTurn = false;
+  #flushWaits = false;
   #closed = false;
 
   /**
@@ -124,6 +125,18 @@ export class UdpEndpoint implements Task {
     this.#inTurn = true;
     this.#endTurn(this.#host.now());
   }
+
+  /** The same a little later, once for all who ask until then: what many sessions have to send at one time leaves together. */
+  flushLater(): void {
+    if (this.#inTurn || this.#flushWaits || this.#closed) return;
+    this.#flushWaits = true;
+    this.#host.defer(this.#lateFlush);
+  }
+
+  readonly #lateFlush = (): void => {
+    this.#flushWaits = false;
+    this.flush();
+  };
 
   /** Ends all sessions and closes the socket; idempotent. */
   close(error?: SessionError): void {

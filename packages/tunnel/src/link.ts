@@ -11,6 +11,14 @@ import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/t
 import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
 
+/**
+ * Heartbeats come late by up to this share of their interval, and by at most so many ms, so that those of many links come at one time: then they
+ * wake the process once, and what they send leaves one socket together (and so do the peer's answers).
+ */
+const LATE_SHARE = 1 / 40;
+/** See {@link LATE_SHARE}. */
+const LATE_MOST = 250;
+
 /** What a link tells its owner. */
 interface LinkEvents {
   /** The peer opened a stream. */
@@ -77,7 +85,7 @@ export class Link implements SessionOwner, Task {
     this.session = session ?? options.udp.openSession(this);
     options.udp.attach(this.session, this);
     this.remoteLabel = options.udp.remoteLabel(this.session.path);
-    options.scheduler.set(this, this.smux.nextTimeout());
+    this.#awaitHeartbeat();
   }
 
   /** Whether the link has ended. */
@@ -107,8 +115,7 @@ export class Link implements SessionOwner, Task {
   /** Moves what can move, after something was written, taken or closed: frames out, and input that had to wait. */
   kick(): void {
     if (this.#closed) return;
-    if (this.smux.wantsInput && this.session.peek()) this.#read();
-    this.#transmit();
+    this.#move();
     this.#options.udp.flush();
   }
 
@@ -202,9 +209,22 @@ export class Link implements SessionOwner, Task {
       this.close(this.smux.error);
       return;
     }
-    this.#options.scheduler.set(this, this.smux.nextTimeout());
+    this.#awaitHeartbeat();
     this.#options.events.onHeartbeat(now);
-    this.kick();
+    if (this.#closed) return;
+    this.#move();
+    this.#options.udp.flushLater();
+  }
+
+  #awaitHeartbeat(): void {
+    const next = this.smux.nextTimeout();
+    const step = Math.min(LATE_MOST, this.#options.smux.keepAliveInterval * LATE_SHARE);
+    this.#options.scheduler.set(this, next === undefined || step === 0 ? next : Math.ceil(next / step) * step);
+  }
+
+  #move(): void {
+    if (this.smux.wantsInput && this.session.peek()) this.#read();
+    this.#transmit();
   }
 
   /** A peer that gets our packets acknowledges them; its first frame may take until its first NOP, which comes later than ours. */

@@ -24,9 +24,31 @@ test.each([1, 2] as const)('an idle session arms no timer but for its keepalive,
   expect(times.length).toBeLessThan(12 * 10);
   let before = start;
   let quiet = 0;
-  for (const at of times) {
+  for (const at of [...times, start + 60 * SECOND]) {
     if (at - before > SECOND) quiet += at - before;
     before = at;
   }
   expect(quiet).toBeGreaterThan(50 * SECOND);
+});
+
+test('the heartbeats of many sessions, which began one after the other, wake both ends a few times only', async () => {
+  const instants = new Set<number>();
+  let now = (): number => 0;
+  const tap = { sent: () => instants.add(now()), arrived: () => {} };
+  const simulation = await Simulation.start({ tap, client: { connections: 50 } });
+  const { clock } = simulation.world;
+  for (let count = 0; count < 50; count++) {
+    simulation.connect().send(100);
+    clock.advanceBy(31);
+  }
+  simulation.run(() => simulation.targets.length === 50, SECOND);
+  expect(simulation.client.stats().links).toHaveLength(50);
+  clock.advanceBy(15 * SECOND);
+  instants.clear();
+  now = () => clock.now;
+  clock.advanceBy(10 * SECOND);
+  simulation.stop();
+  // 50 sessions that began within 2.1 s: at most nine quarters of a second at each end, in each a NOP and the acknowledgement of it.
+  expect(instants.size).toBeGreaterThan(0);
+  expect(instants.size).toBeLessThanOrEqual(9 * 4);
 });
