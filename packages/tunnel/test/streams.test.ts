@@ -113,7 +113,14 @@ describe('ten streams that nobody reads', () => {
   it('leave a busy one at least nine tenths of its speed', async () => {
     const alone = await withStalled(0, {});
     const beside = await withStalled(10, {});
-    const ratio = alone.transfer(4_000_000) / beside.transfer(4_000_000);
+    // Several, because one transfer now and then takes an eighth longer than the others, with or without the ten.
+    let aloneTime = 0;
+    let besideTime = 0;
+    for (let count = 0; count < 6; count++) {
+      aloneTime += alone.transfer(4_000_000);
+      besideTime += beside.transfer(4_000_000);
+    }
+    const ratio = aloneTime / besideTime;
     expect(ratio).toBeGreaterThan(0.9);
     expect(ratio).toBeLessThan(1.1);
     expect(beside.simulation.client.stats().links).toHaveLength(1);
