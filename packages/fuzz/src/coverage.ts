@@ -43,6 +43,11 @@ export class Coverage implements Guide {
     this.#collect();
   }
 
+  stop(): void {
+    this.#session.post('Profiler.stopPreciseCoverage');
+    this.#session.disconnect();
+  }
+
   /** Calls for each block that ran since the last visit, until a call returns true. */
   #visit(visitor: (block: string) => boolean): boolean {
     for (const script of this.#collect()) {

@@ -1,8 +1,8 @@
 // Fuzzes everything that reads what others wrote:
 //
-//   node dist/fuzz.js [--target NAME] [--executions 100000] [--seed N] [--jobs 2] [--keep]
+//   node dist/fuzz.js [--target NAME] [--executions 100000] [--guided 50000] [--seed N] [--jobs 2] [--keep]
 //
-// `executions` is per target (the slow ones of command lines and JSON get a part of that). Each target runs in a process of its own, `jobs` at a time. With --keep what reaches new code is added to the
+// `executions` is per target (the slow ones of command lines and JSON get a part of that), and so is `guided`: those that coverage watches. Each target runs in a process of its own, `jobs` at a time. With --keep what reaches new code is added to the
 // corpus. A failure is shortened, printed as a line for the corpus, and ends the run with exit code 1.
 
 import { fork } from 'node:child_process';
@@ -17,6 +17,7 @@ const { values } = parseArgs({
   options: {
     target: { type: 'string', multiple: true, default: [] },
     executions: { type: 'string', default: '100000' },
+    guided: { type: 'string', default: '50000' },
     seed: { type: 'string', default: `${Date.now() % 1_000_000_000}` },
     jobs: { type: 'string', default: '2' },
     keep: { type: 'boolean', default: false },
@@ -56,8 +57,8 @@ if (values.child) {
 }
 
 async function startChild(name: string): Promise<Report> {
-  const { executions, seed, keep } = values;
-  const args = ['--child', '--target', name, '--executions', executions, '--seed', seed, ...(keep ? ['--keep'] : [])];
+  const { executions, guided, seed, keep } = values;
+  const args = ['--child', '--target', name, '--executions', executions, '--guided', guided, '--seed', seed, ...(keep ? ['--keep'] : [])];
   const child = fork(import.meta.filename, args);
   const [message] = await Promise.race([
     once(child, 'message'),
@@ -77,6 +78,7 @@ function fuzzOne(name: string): Report {
     corpus: readCorpus(name),
     seed: Number(values.seed),
     executions: Number(values.executions) * target.share,
+    guided: Number(values.guided) * target.share,
   });
   const { user, system } = process.cpuUsage();
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

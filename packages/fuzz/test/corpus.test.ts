@@ -63,10 +63,20 @@ class PlantedCoverage {
   skip(): void {
     reached.clear();
   }
+  stop(): void {
+    throw new Error('all runs are watched');
+  }
 }
 
 test('coverage leads to a bug that three bytes hide, and the input comes back short', () => {
-  const { failure, executions } = fuzz({ target: planted, coverage: new PlantedCoverage(), corpus: [], seed: 5, executions: 3_000_000 });
+  const { failure, executions } = fuzz({
+    target: planted,
+    coverage: new PlantedCoverage(),
+    corpus: [],
+    seed: 5,
+    executions: 3_000_000,
+    guided: 3_000_000,
+  });
   expect(failure?.error).toMatchObject({ message: 'broken rule: planted' });
   expect(failure?.input).toEqual(Uint8Array.of(0x4b, 0x43, 0x50));
   expect(executions).toBeLessThan(3_000_000);
