@@ -34,6 +34,7 @@ function valueIn(source: string, name: string): number | undefined {
 
 /** Names of limits in the published packages that are none on what others can do. */
 const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
+  LATE_MOST: 'own heartbeats that wait for each other, in time',
   MAX_BYTES: 'of a memory that its owner chooses',
   MAX_SHARD_SIZE: 'follows from MAX_DATAGRAM',
   MAX_POOL_SLOTS: 'range of an option',
