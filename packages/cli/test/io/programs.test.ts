@@ -142,6 +142,9 @@ describe('start', () => {
   });
 });
 
+/** An end that waits for nothing, on a machine that is busy; the drain that it must not be mistaken for takes 5 s by default. */
+const AT_ONCE_MS = 4000;
+
 describe('signals', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     '%s in the middle of a transfer, without time to drain, ends both at once with 0',
@@ -160,7 +163,7 @@ describe('signals', () => {
         { code: 0, signal: null },
         { code: 0, signal: null },
       ]);
-      expect(performance.now() - started).toBeLessThan(1500);
+      expect(performance.now() - started).toBeLessThan(AT_ONCE_MS);
       expect(messages(client.output)).toContain(`${signal}: open streams: 1, stopping`);
       expect(messages(client.output).at(-1)).toBe('WARNING: stopped before all streams had ended');
       // Nothing is left: both ports can be had again at once.
@@ -170,7 +173,7 @@ describe('signals', () => {
   );
 
   test('SIGTERM lets a connection finish, takes no other, and the end is 0', async () => {
-    const target = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    const target = net.createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
     await once(target, 'listening');
     onTestFinished(() => void target.close());
     const { client, server, port } = await startPair((target.address() as net.AddressInfo).port, ['--drain-timeout', '20']);

@@ -108,7 +108,7 @@ describe('transfer', () => {
     await once(ended, 'close');
     expect(stats).toMatchObject({ cut: 1, answered: 0 });
     let ends = true;
-    const server = createServer((socket) => (ends ? socket.end() : socket.resetAndDestroy()));
+    const server = createServer((socket) => void (ends ? socket.on('error', () => {}).end() : socket.resetAndDestroy()));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => void server.close());
@@ -136,7 +136,7 @@ describe('transfer', () => {
   });
 
   test('notices an echo', async () => {
-    const echo = createServer((socket) => socket.pipe(socket));
+    const echo = createServer((socket) => socket.on('error', () => {}).pipe(socket));
     echo.listen(0, '127.0.0.1');
     await once(echo, 'listening');
     onTestFinished(() => void echo.close());

@@ -136,9 +136,10 @@ export async function listen(onConnection: (socket: net.Socket) => void): Promis
   return (server.address() as net.AddressInfo).port;
 }
 
-/** Connects; errors are left to `close`. */
-export function connect(port: number): net.Socket {
-  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+/** Connects to a port or a unix socket; errors are left to `close`. */
+export function connect(place: number | string): net.Socket {
+  const address = typeof place === 'number' ? { port: place, host: '127.0.0.1' } : { path: place };
+  const socket = net.connect({ ...address, allowHalfOpen: true });
   socket.on('error', () => {});
   atEnd(() => socket.destroy());
   return socket;
