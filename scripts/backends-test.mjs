@@ -4,6 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
+import { addTotals, endWith, noTotals } from './lib/totals.mjs';
 import { vitest } from './lib/vitest.mjs';
 
 const NO_NATIVE = { KCPTUN_NO_NATIVE: '1' };
@@ -17,11 +18,10 @@ const SHORT = {
 const SHORT_INTEROP = { KCPTUN_INTEROP_CASES: '20' };
 
 /**
- * @returns {Promise<import('./lib/totals-reporter.mjs').Totals>} of both switches together
+ * @returns {Promise<import('./lib/totals.mjs').Totals>} of both switches together
  */
 export async function backendsTest() {
-  /** @type {import('./lib/totals-reporter.mjs').Totals} */
-  const totals = { passed: 0, failed: 0, skipped: [] };
+  const totals = noTotals();
   for (const env of [NO_NATIVE, NO_WASM]) {
     await part(totals, env, ['--project', 'unit', ...SHORT.unit.map((name) => `packages/${name}/`)]);
     await part(totals, env, ['--project', 'io', ...SHORT.io.map((name) => `packages/${name}/`), 'packages/cli/test/io/backends.test.ts']);
@@ -31,7 +31,7 @@ export async function backendsTest() {
 }
 
 /**
- * @param {import('./lib/totals-reporter.mjs').Totals} totals what the run adds to
+ * @param {import('./lib/totals.mjs').Totals} totals what the run adds to
  * @param {Readonly<Record<string, string>>} env
  * @param {readonly string[]} args
  */
@@ -41,20 +41,15 @@ async function part(totals, env, args) {
     .join(' ');
   console.log(`\n=== ${name} ${args[1] ?? 'everything'}`);
   const started = performance.now();
-  const { passed, failed, skipped } = await vitest(args, env);
-  totals.passed += passed;
-  totals.failed += failed;
-  totals.skipped.push(...skipped.map((title) => `${name}: ${title}`));
-  console.log(
-    `=== ${name} ${args[1] ?? 'everything'}: ${passed} passed, ${failed} failed, ${((performance.now() - started) / 1000).toFixed(0)} s`,
-  );
+  const counted = await vitest(args, env);
+  addTotals(totals, counted, `${name}: `);
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  console.log(`=== ${name} ${args[1] ?? 'everything'}: ${counted.passed} passed, ${counted.failures.length} failed, ${seconds} s`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await bootstrap();
-  /** @type {import('./lib/totals-reporter.mjs').Totals} */
-  const totals = { passed: 0, failed: 0, skipped: [] };
+  const totals = noTotals();
   for (const env of [NO_NATIVE, NO_WASM, { ...NO_NATIVE, ...NO_WASM }]) await part(totals, env, process.argv.slice(2));
-  console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
-  process.exit(totals.failed === 0 && totals.passed > 0 ? 0 : 1);
+  endWith(totals);
 }

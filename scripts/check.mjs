@@ -8,6 +8,7 @@ import { checkFiles } from './check-files.mjs';
 import { checkPurity } from './check-purity.mjs';
 import { checkWorkspace } from './check-workspace.mjs';
 import { pnpm, progress, ROOT, run } from './lib/process.mjs';
+import { endWith, noTotals } from './lib/totals.mjs';
 import { PACKAGES, packageFolders } from './lib/workspace.mjs';
 
 /** @typedef {Promise<{ code: number, output: string }>} Outcome */
@@ -35,17 +36,15 @@ if (unknown.length > 0) {
   console.error(`no such check: ${unknown.join(', ')}; there are ${Object.keys(STEPS).join(', ')}`);
   process.exit(1);
 }
-let passed = 0;
-let failed = 0;
-if (await build()) passed += 1;
-else failed += 1;
+const totals = noTotals();
+if (await build()) totals.passed += 1;
+else totals.failures.push('build');
 for (const [name, step] of Object.entries(STEPS)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
-  if (await progress(name, step)) passed += 1;
-  else failed += 1;
+  if (await progress(name, step)) totals.passed += 1;
+  else totals.failures.push(name);
 }
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+endWith(totals);
 
 /**
  * @param {string} path of a tool's program below node_modules

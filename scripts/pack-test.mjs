@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { bootstrap } from './bootstrap.mjs';
 import { pnpm, ROOT, run } from './lib/process.mjs';
+import { endWith, failureLine, noTotals } from './lib/totals.mjs';
 import { startProgram, transfer, unusedPorts } from './lib/tunnel-trial.mjs';
 import { PACKAGES, packageFolders } from './lib/workspace.mjs';
 
@@ -19,11 +20,10 @@ const EXAMPLE_TIMEOUT_MS = 20_000;
 
 /**
  * Runs the packing test and prints one line per test.
- * @returns {Promise<import('./lib/totals-reporter.mjs').Totals>}
+ * @returns {Promise<import('./lib/totals.mjs').Totals>}
  */
 export async function packTest() {
-  /** @type {import('./lib/totals-reporter.mjs').Totals} */
-  const totals = { passed: 0, failed: 0, skipped: [] };
+  const totals = noTotals();
   /** @type {(name: string, body: () => void | Promise<void>) => Promise<boolean>} */
   const test = async (name, body) => {
     try {
@@ -32,7 +32,7 @@ export async function packTest() {
       console.log(` ✓ pack ${name}`);
       return true;
     } catch (error) {
-      totals.failed += 1;
+      totals.failures.push(failureLine(`pack ${name}`, error));
       console.log(` ✗ pack ${name}\n${error instanceof Error ? error.message : String(error)}`);
       return false;
     }
@@ -199,7 +199,5 @@ async function tryExamples(consumer, examples) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await bootstrap();
-  const { passed, failed } = await packTest();
-  console.log(`\n${passed} passed, ${failed} failed`);
-  process.exit(failed === 0 ? 0 : 1);
+  endWith(await packTest());
 }

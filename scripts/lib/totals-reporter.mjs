@@ -2,10 +2,7 @@
 // in KCPTUN_TEST_TOTALS. A file that can not be loaded and an error outside of any test count as one failure each, so
 // that a broken run never shows `0 failed`.
 import { writeFileSync } from 'node:fs';
-
-/**
- * @typedef {{ passed: number, failed: number, skipped: string[] }} Totals
- */
+import { failureLine, noTotals } from './totals.mjs';
 
 /** Given to vitest with `--reporter`; vitest makes the instance. */
 export default class TotalsReporter {
@@ -22,21 +19,24 @@ export default class TotalsReporter {
 /**
  * @param {readonly import('vitest/node').TestModule[]} modules
  * @param {readonly unknown[]} unhandledErrors
- * @returns {Totals}
+ * @returns {import('./totals.mjs').Totals}
  */
 function count(modules, unhandledErrors) {
-  /** @type {Totals} */
-  const totals = { passed: 0, failed: unhandledErrors.length, skipped: [] };
+  const totals = noTotals();
+  const { failures } = totals;
+  for (const error of unhandledErrors) failures.push(failureLine('outside of the tests', error));
   for (const module of modules) {
-    totals.failed += module.errors().length;
-    for (const suite of module.children.allSuites()) totals.failed += suite.errors().length;
+    const file = module.relativeModuleId;
+    for (const error of module.errors()) failures.push(failureLine(file, error));
+    for (const suite of module.children.allSuites())
+      for (const error of suite.errors()) failures.push(failureLine(`${file} > ${suite.fullName}`, error));
     for (const test of module.children.allTests()) {
-      const { state } = test.result();
+      const name = `${file} > ${test.fullName}`;
+      const { state, errors } = test.result();
       if (state === 'passed') totals.passed += 1;
-      else if (state === 'failed') totals.failed += 1;
-      // `pending`: the run ended before the test did, which is no pass.
-      else if (state === 'pending') totals.failed += 1;
-      else totals.skipped.push(`${module.relativeModuleId} > ${test.fullName}`);
+      else if (state === 'failed') failures.push(failureLine(name, errors[0]));
+      else if (state === 'pending') failures.push(failureLine(name, 'the run ended before it did'));
+      else totals.skipped.push(name);
     }
   }
   return totals;
