@@ -1,9 +1,10 @@
 // Hours of connections that come and go, and whether anything is held for good:
 //
-//   node dist/soak.js [--hours 1] [--interval 60] [--rate 4] [--seed N] [--out FOLDER]
+//   node dist/soak.js [--hours 1] [--interval 60] [--rate 4] [--seed N] [--out FOLDER] [--snapshots]
 //
 // Prints a line per sample (every `interval` s, with nothing open and garbage collected) and a verdict; writes soak.csv and soak.svg to the
-// folder. `rate` is in MB/s. Exit code 1 when memory or file descriptors grew, or a connection did not end as it should.
+// folder. `rate` is in MB/s. `--snapshots`: also heap snapshots of both ends, at the end of the warm-up and behind the last sample. Exit code 1
+// when memory or file descriptors grew, or a connection did not end as it should.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '4' },
     seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
     out: { type: 'string', default: 'soak' },
+    snapshots: { type: 'boolean', default: false },
   },
 });
 
@@ -33,6 +35,7 @@ const rows = await runSoak({
   interval,
   rate: Number(values.rate) * 1e6,
   seed: Number(values.seed),
+  ...(values.snapshots ? { snapshots: values.out } : {}),
   onRow: (row) => console.log(describe(row)),
 });
 

@@ -1,9 +1,11 @@
 // One end of the tunnel of a soak, a process of its own (started with --expose-gc): runs the tunnel and tells what it holds when asked.
 //
 //   parent: { start: EndOptions }   child: { port }         parent: 'sample'   child: Sample         parent disconnects: the end of it
+//   parent: { snapshot: path }      child: path, of a heap snapshot
 
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { writeHeapSnapshot } from 'node:v8';
 import { Arena } from '@kcptun/common';
 import { createNodeHost } from '@kcptun/transport';
 import { TunnelClient, TunnelServer } from '@kcptun/tunnel';
@@ -43,9 +45,10 @@ const delay = monitorEventLoopDelay({ resolution: 10 });
 let tunnel: TunnelClient | TunnelServer | undefined;
 
 process.on('disconnect', () => process.exit(0));
-process.on('message', (message: { start: EndOptions } | 'sample') => {
+process.on('message', (message: { start: EndOptions } | 'sample' | { snapshot: string }) => {
   if (message === 'sample') process.send?.(takeSample());
-  else void start(message.start);
+  else if ('start' in message) void start(message.start);
+  else process.send?.(writeHeapSnapshot(message.snapshot));
 });
 
 async function start(options: EndOptions): Promise<void> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { startTarget, UdpRelay } from '@kcptun/testkit/node';
 import { Churn, type ChurnStats } from './churn.ts';
 import type { EndOptions, Sample } from './end.ts';
+import { warmUpOf } from './verdict.ts';
 
 /** How long and how hard. */
 export interface SoakOptions {
@@ -18,6 +19,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** The client's address changes every so many samples, as behind a NAT that forgets (default 5). */
   readonly samplesPerRebind?: number;
+  /** Where to write heap snapshots of both ends, once the warm-up is over and behind the last sample (default: nowhere). */
+  readonly snapshots?: string;
   /** Called with each sample as it comes. */
   readonly onRow?: (row: SoakRow) => void;
 }
@@ -57,6 +60,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakRow[]> {
       const row = { minutes: (performance.now() - started) / 60_000, client: atClient, server: atServer, churn: churn.stats };
       rows.push(row);
       options.onRow?.(row);
+      if (options.snapshots !== undefined && (index === warmUpOf(options.samples) || index === options.samples)) {
+        await writeSnapshots(options.snapshots, index, { client, server });
+      }
       if (index % (options.samplesPerRebind ?? SAMPLES_PER_REBIND) === 0) await relay.changePorts();
     }
     return rows;
@@ -86,6 +92,13 @@ async function answer(child: ChildProcess, name: string): Promise<unknown> {
   died.catch(() => {});
   const [message] = await Promise.race([once(child, 'message'), died]);
   return message;
+}
+
+async function writeSnapshots(folder: string, sample: number, ends: Readonly<Record<string, End>>): Promise<void> {
+  for (const [name, { child }] of Object.entries(ends)) {
+    child.send({ snapshot: join(folder, `${name}-${sample}.heapsnapshot`) });
+    await answer(child, name);
+  }
 }
 
 /** Samples of both ends once they hold no stream any more. */

@@ -9,11 +9,20 @@ export interface Verdict {
   readonly lines: readonly string[];
 }
 
-/** Samples that do not count: V8 compiles, pools fill. A tenth of all, at most this many. */
-const WARM_UP_SAMPLES = 5;
+/**
+ * The part of the samples that does not count. Pools fill within minutes, but V8 goes on compiling for some ten thousand connections: ever more
+ * functions have optimised code, and the lists of what that code relies on grow until they are swept. Heap snapshots of an hour's worth of
+ * connections show that nothing else grows.
+ */
+const WARM_UP = 1 / 4;
 /** How much the greatest resident size of the last quarter may exceed that of the first. */
 const RSS_GROWTH = 1.05;
 const KIB = 1024;
+
+/** The number of samples of a soak of so many that are warm-up. */
+export function warmUpOf(samples: number): number {
+  return Math.floor(samples * WARM_UP);
+}
 
 /** Judges a soak. Fewer than eight samples are too few for a trend: then only failures count. */
 export function judge(rows: readonly SoakRow[]): Verdict {
@@ -23,7 +32,8 @@ export function judge(rows: readonly SoakRow[]): Verdict {
     lines.push(`${holds ? 'holds' : 'FAILS'}: ${text}`);
     passed &&= holds;
   };
-  const counted = rows.slice(Math.min(WARM_UP_SAMPLES, Math.floor(rows.length / 10)));
+  const counted = rows.slice(warmUpOf(rows.length));
+  if (counted.length >= 8) lines.push(`the first ${rows.length - counted.length} of ${rows.length} samples are warm-up`);
   for (const side of ['client', 'server'] as const) {
     if (counted.length < 8) break;
     const of = (name: 'used' | 'rss' | 'fds'): number[] => counted.map((row) => row[side][name]);
