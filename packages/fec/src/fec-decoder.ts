@@ -1,7 +1,8 @@
 // The receiving side (PROTOCOL fec §5): keeps the packets of the newest groups until as many as there are data shards have come,
 // and then rebuilds the data packets that are missing. Nothing is computed for a group whose data packets all arrived.
 //
-// Two things are left out that the reference does and nobody can notice: once a group is complete and it has fewer parity
+// One thing is done that the reference does not: until it is certain that the shard counts are the sender's, groups that could be rebuilt
+// wait (counts-proof.ts). Two things are left out that nobody can notice: once a group is complete and it has fewer parity
 // than data shards, later packets of it are only noted, not kept (they can not complete it again without repeats); and packets of
 // a group too old to be kept are not kept for a moment either.
 
@@ -9,6 +10,7 @@ import { type KernelMemory, readU16, readU32, serialDiff } from '@kcptun/common'
 import { MAX_SHARDS, type ReedSolomon } from 'reedsolomon-wasm';
 import { AutoTuner } from './auto-tuner.ts';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET } from './constants.ts';
+import { CountsProof } from './counts-proof.ts';
 import { checkShards, seqidLimit } from './shard-counts.ts';
 import { ShardGroup } from './shard-group.ts';
 import { poolFor, type ShardPool } from './shard-pool.ts';
@@ -59,6 +61,12 @@ export interface FecDecoderOptions {
   readonly dataShards: number;
   /** Parity packets of a group, 1 to 255; both together at most 256. */
   readonly parityShards: number;
+  /**
+   * Whether the counts are known to be the peer's, for example by an agreement outside of the wire: then groups are rebuilt from the first
+   * packet on. Otherwise (default false) they wait until what was seen proves the counts, usually until the second group's first packets.
+   * Where this is true and the counts are not the peer's, packets may be handed out that were never sent.
+   */
+  readonly trustCounts?: boolean;
   /** The memory that kernels work on, best the one of the datagrams (default: one shared by all who name none). */
   readonly memory?: KernelMemory;
   /** Where packets are kept (default: the pool of `memory`). */
@@ -90,6 +98,10 @@ export class FecDecoder {
   #codec: ReedSolomon | undefined = undefined;
   #tuner: AutoTuner | undefined = undefined;
   #tuning = false;
+  #proven: boolean;
+  #proof: CountsProof | undefined = undefined;
+  /** Whether the counts are not proven, or a group still waits that had to wait for the proof. */
+  #careful: boolean;
   readonly #groups: ShardGroup[] = [];
   /** The group of the last packet: most packets belong to the same one. */
   #current: ShardGroup | undefined = undefined;
@@ -114,6 +126,8 @@ export class FecDecoder {
     this.#parityShards = options.parityShards;
     this.#shards = options.dataShards + options.parityShards;
     this.#limit = seqidLimit(this.#shards);
+    this.#proven = options.trustCounts === true;
+    this.#careful = !this.#proven;
   }
 
   /** Data packets of a group as far as known. */
@@ -129,6 +143,11 @@ export class FecDecoder {
   /** Whether the peer's shard counts are being found out: nothing is recovered meanwhile. */
   get tuning(): boolean {
     return this.#tuning;
+  }
+
+  /** Whether the peer can have no other shard counts than these, after all that was seen: groups that could be rebuilt wait for that. */
+  get proven(): boolean {
+    return this.#proven;
   }
 
   /** The memory that {@link recoveredOffset} points into. */
@@ -170,19 +189,8 @@ export class FecDecoder {
       return 0;
     }
     this.#noteGap(seqid);
-    const group = this.#find(seqid - id);
-    if (!isData && (group === undefined || group.present[id] === 0)) stats.parityShards += 1;
-    if (this.#dataShards === 1) return this.#decodeSingle(group, isData, bytes, offset + SHARD_OFFSET, size);
-    if (group === undefined || group.present[id] !== 0) return 0;
-    if (group.done && this.#parityShards < this.#dataShards) {
-      group.note(id);
-      return 0;
-    }
-    if (!group.keep(id, isData, bytes, offset + SHARD_OFFSET, size)) {
-      stats.evicted += 1;
-      return 0;
-    }
-    if (group.count === this.#dataShards) this.#complete(group);
+    this.#take(seqid - id, id, isData, bytes, offset + SHARD_OFFSET, size);
+    if (this.#careful) this.#settle(isData, seqid);
     return this.#recovered;
   }
 
@@ -204,6 +212,47 @@ export class FecDecoder {
     this.#newest = -1;
     this.#expected = -1;
     this.stats.shardSets = 0;
+  }
+
+  // A shard of the group that starts at `base`.
+  #take(base: number, id: number, isData: boolean, bytes: Uint8Array, offset: number, size: number): void {
+    const group = this.#find(base);
+    if (!isData && (group === undefined || group.present[id] === 0)) this.stats.parityShards += 1;
+    if (this.#dataShards === 1 && !this.#careful) {
+      this.#decodeSingle(group, isData, bytes, offset, size);
+      return;
+    }
+    if (group === undefined || group.present[id] !== 0) return;
+    if (group.done && this.#parityShards < this.#dataShards) {
+      group.note(id);
+      return;
+    }
+    if (!group.keep(id, isData, bytes, offset, size)) {
+      this.stats.evicted += 1;
+      return;
+    }
+    if (group.count >= this.#dataShards) this.#complete(group);
+  }
+
+  // Looks for the proof of the counts, and rebuilds one group that waited for it: one a call, so that what comes out is one group's.
+  #settle(isData: boolean, seqid: number): void {
+    if (!this.#proven) {
+      this.#proof ??= new CountsProof();
+      this.#proof.note(isData, seqid);
+      this.#proven = this.#proof.holds(this.#dataShards, this.#parityShards);
+      if (this.#proven) this.#proof = undefined;
+    }
+    this.#careful = !this.#proven;
+    for (const group of this.#groups) {
+      if (!group.waits) continue;
+      if (this.#recovered === 0 && this.#isCertain(group)) this.#finish(group, this.#rebuild(group));
+      else this.#careful = true;
+    }
+  }
+
+  #isCertain(group: ShardGroup): boolean {
+    if (this.#proof === undefined) return true;
+    return group.base === 0 && this.#proof.holdsFirst(this.#dataShards, group.present.lastIndexOf(1));
   }
 
   #noteGap(seqid: number): void {
@@ -260,30 +309,37 @@ export class FecDecoder {
   }
 
   // With one data shard each packet completes its group, and parity is a copy of the data.
-  #decodeSingle(group: ShardGroup | undefined, isData: boolean, bytes: Uint8Array, offset: number, size: number): number {
+  #decodeSingle(group: ShardGroup | undefined, isData: boolean, bytes: Uint8Array, offset: number, size: number): void {
     if (group !== undefined) group.done = true;
     if (isData) {
       this.stats.fullShards += 1;
       this.#observer?.onGroup(1, 0, this.#now);
-      return 0;
+      return;
     }
     const slot = this.#pool.rebuiltSlot(0, group);
     if (slot < 0) {
       this.stats.errs += 1;
-      return 0;
+      return;
     }
     this.#pool.copyIn(bytes, offset, size, slot);
     this.#prepareRecovered();
     this.#handOut(slot, size);
     this.#observer?.onGroup(1, 1, this.#now);
-    return this.#recovered;
   }
 
   #complete(group: ShardGroup): void {
+    if (group.dataCount === this.#dataShards) {
+      this.stats.fullShards += 1;
+      this.#finish(group, 0);
+    } else if (this.#careful) {
+      group.waits = true;
+    } else {
+      this.#finish(group, this.#rebuild(group));
+    }
+  }
+
+  #finish(group: ShardGroup, rebuilt: number): void {
     const received = group.count;
-    let rebuilt = 0;
-    if (group.dataCount === this.#dataShards) this.stats.fullShards += 1;
-    else rebuilt = this.#rebuild(group);
     group.clear();
     group.done = true;
     this.#observer?.onGroup(received, rebuilt, this.#now);
@@ -346,6 +402,10 @@ export class FecDecoder {
     this.#shards = dataShards + parityShards;
     this.#limit = seqidLimit(this.#shards);
     this.#codec = undefined;
+    // The samples may be older than a change of the sender: only new ones prove anything.
+    this.#proven = false;
+    this.#proof = undefined;
+    this.#careful = true;
   }
 }
 

@@ -17,6 +17,8 @@ export class ShardGroup implements SlotHolder {
   longest = 0;
   /** Whether the group was complete once. */
   done = false;
+  /** Whether it could be rebuilt, but waits until the shard counts are certain. */
+  waits = false;
   /** 1 for each packet that is here. */
   readonly present: Uint8Array;
   /** Where each shard is kept; 0 when it is not. */
@@ -79,6 +81,7 @@ export class ShardGroup implements SlotHolder {
     this.count = 0;
     this.dataCount = 0;
     this.longest = 0;
+    this.waits = false;
     this.#pool.leave(this);
   }
 

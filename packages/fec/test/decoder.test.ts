@@ -66,7 +66,7 @@ describe('hostile packets', () => {
   );
 
   test('sizes that lie are counted and dropped', () => {
-    const decoder = new FecDecoder({ dataShards: 1, parityShards: 1, pool: makePool() });
+    const decoder = new FecDecoder({ dataShards: 1, parityShards: 1, pool: makePool(), trustCounts: true });
     const shards: [number[], string[]][] = [
       [[0, 0, 1], []],
       [[1, 0, 1], []],
@@ -124,7 +124,7 @@ describe('groups', () => {
 
   test('the newest four are kept, older ones are given up', () => {
     const pool = makePool();
-    const decoder = new FecDecoder({ dataShards: 3, parityShards: 1, pool });
+    const decoder = new FecDecoder({ dataShards: 3, parityShards: 1, pool, trustCounts: true });
     const groups = makeGroups(pool, 3, 1, 6);
     for (const group of groups) for (const bytes of group.slice(0, 2)) decodePacket(decoder, bytes);
     expect(pool.used).toBe(KEPT_GROUPS * 2);
@@ -177,7 +177,7 @@ describe('the pool', () => {
   test('takes the slots of the group that began longest ago', () => {
     const pool = makePool(true, 6);
     const groups = makeGroups(pool, 4, 1, 1)[0] as Uint8Array[];
-    const decoders = [0, 1, 2].map(() => new FecDecoder({ dataShards: 4, parityShards: 1, pool }));
+    const decoders = [0, 1, 2].map(() => new FecDecoder({ dataShards: 4, parityShards: 1, pool, trustCounts: true }));
     for (const decoder of decoders) for (const bytes of groups.slice(0, 3)) decodePacket(decoder, bytes);
     expect(decoders.map(({ stats }) => stats.evicted)).toEqual([1, 0, 0]);
     expect(pool.used).toBe(6);
