@@ -103,13 +103,14 @@ class Run {
     // A keepalive may be on its way, or what was sent to someone who does not want it.
     await this.#advanceUntil(() => this.#settled, clock.now + 10_000 + this.#transferTime());
     for (const life of [stage.client, stage.server]) if (life !== undefined) judgeIdle(life, this.#violate);
+    const settled = this.#settled;
     for (const end of ['client', 'server'] as const) stage.end(end, 'stop');
     await this.#advance(clock.now + 1000);
     for (const life of stage.lives) {
       if (!life.killed) judgeBaseLine(life, this.#violate);
       for (const misuse of life.host.misuses) this.#violate('misuse', `${life.end}: ${misuse}`);
     }
-    judgeCounters(stage, this.#traffic, this.#violate);
+    judgeCounters(stage, this.#traffic, settled, this.#violate);
   }
 
   /** Whether every flow is over for both of its ends. */

@@ -76,8 +76,11 @@ export class SimDatagramSocket implements DatagramSocket {
 
   #deliver(): void {
     const waiting = this.#waiting.splice(0);
-    for (const { from, bytes } of waiting) {
-      if (this.#closed) return;
+    for (const [index, { from, bytes }] of waiting.entries()) {
+      if (this.#closed) {
+        this.#host.unread += waiting.length - index;
+        return;
+      }
       this.#batch.addReceived(bytes, this.#remote === undefined ? this.#path(from) : 0);
       if (this.#batch.full) this.#flush();
     }

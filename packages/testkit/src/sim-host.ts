@@ -165,6 +165,8 @@ export class SimHost implements Host {
   readonly misuses: string[] = [];
   /** While set, a socket takes this many datagrams of each batch and refuses the rest, as one whose network is congested or down. */
   sendLimit: number = Number.POSITIVE_INFINITY;
+  /** Datagrams that had come to a socket, but were not read before it was closed. */
+  unread = 0;
   readonly #world: SimWorld;
   readonly #connections: SimConnectionOptions;
   readonly #sockets: Map<number, SimDatagramSocket> = new Map();

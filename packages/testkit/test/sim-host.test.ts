@@ -147,6 +147,16 @@ describe('hosts', () => {
     expect(world.host('10.0.0.2').open).toBe(0);
   });
 
+  test('count what a socket has not read when it is closed', () => {
+    const world = new SimWorld({ seed: 1 });
+    const [here, there] = [world.host('10.0.0.1'), world.host('10.0.0.2')];
+    const sockets: DatagramSocket[] = [1, 2].map((port) => open(there, port, () => sockets[1]?.close()));
+    for (const port of [1, 2, 2]) here.send(9, { address: '10.0.0.2', port, family: 4 }, patternBytes(100, 1));
+    world.clock.runUntilIdle(20);
+    expect(there.unread).toBe(2);
+    expect(here.unread).toBe(0);
+  });
+
   test('refuse what is taken, and know only the names they were told', () => {
     const world = new SimWorld({ seed: 1 });
     const host = world.host('10.0.0.1');
