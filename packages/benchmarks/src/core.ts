@@ -2,8 +2,8 @@
 // optional dependency) in one interleaved run, medians; both do the same rounds: fill the window, flush, take in, read,
 // acknowledge. Run: node packages/benchmarks/dist/core.js
 
-import { createRequire } from 'node:module';
 import { Kcp, type PacketSink } from '@kcptun/kcp-core';
+import { loadNativeKcp, type NativeKcp } from '@kcptun/testkit/node';
 
 const ROUNDS = 9;
 const BYTES_PER_RUN = 100_000_000;
@@ -19,21 +19,6 @@ interface Contestant {
   readonly samples: number[];
   /** Moves at least `bytes` bytes; returns how many it were. */
   transfer(bytes: number): number;
-}
-
-/** What of node-kcp is used here. */
-interface NativeKcp {
-  nodelay(nodelay: number, interval: number, resend: number, nc: number): void;
-  wndsize(snd: number, rcv: number): void;
-  setmtu(mtu: number): void;
-  stream(on: number): void;
-  output(callback: (data: Buffer, size: number) => void): void;
-  input(packet: Buffer): void;
-  send(data: Buffer): void;
-  recv(): Buffer | undefined;
-  update(now: number): void;
-  flush(): void;
-  waitsnd(): number;
 }
 
 /** Packets in slots of one memory, as in a batch. */
@@ -134,16 +119,12 @@ function inPlace(): Contestant {
 
 /** The C original. */
 function original(): Contestant | undefined {
-  let native: { KCP: new (conv: number, context: object) => NativeKcp };
-  try {
-    native = createRequire(import.meta.url)('node-kcp/index.js');
-  } catch {
-    return undefined;
-  }
+  const KCP = loadNativeKcp();
+  if (KCP === undefined) return undefined;
   const toA: Buffer[] = [];
   const toB: Buffer[] = [];
   const end = (out: Buffer[]): NativeKcp => {
-    const kcp = new native.KCP(1, {});
+    const kcp = new KCP(1, {});
     kcp.nodelay(1, INTERVAL, 2, 1);
     kcp.wndsize(WINDOW, WINDOW);
     kcp.setmtu(MTU);

@@ -4,11 +4,11 @@
 //
 // Exits with 1 when an idle client has 80 MB or more, or one of them 200 MB or more afterwards. Linux only: it reads /proc.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import net from 'node:net';
-import { join } from 'node:path';
+import type net from 'node:net';
 import { parseArgs } from 'node:util';
+import { startOwnPair } from './own-pair.ts';
 import { readUsage } from './process-usage.ts';
 
 const IDLE_LIMIT = 80;
@@ -23,25 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-const packages = join(import.meta.dirname, '..', '..');
 const chunk = Buffer.alloc(1 << 20, 'not too random, not too regular: ');
-
-/** Starts a program and waits until its log says `ready`; returns what matched. */
-async function start(side: string, args: readonly string[], ready: RegExp): Promise<[ChildProcess, RegExpExecArray]> {
-  const main = join(packages, `kcptun-${side}`, 'dist', 'main.js');
-  const flags = ['--key', 'benchmark', '--quiet', '--nocomp', '--sndwnd', values.wnd, '--rcvwnd', values.wnd];
-  const child = spawn(process.execPath, [main, ...args, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let log = '';
-  for await (const text of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    log += text;
-    const match = ready.exec(log);
-    if (match !== null) {
-      child.stderr.resume();
-      return [child, match];
-    }
-  }
-  throw new Error(`kcptun-${side} ended:\n${log}`);
-}
 
 /** Resident memory in MB. */
 function memory(child: ChildProcess): { readonly now: number; readonly peak: number } {
@@ -68,11 +50,11 @@ async function move(source: net.Socket, sink: net.Socket, bytes: number): Promis
   await done;
 }
 
-const target = net.createServer().listen(0, '127.0.0.1');
-await once(target, 'listening');
-const targetPort = (target.address() as net.AddressInfo).port;
-const [server, bound] = await start('server', ['-l', '127.0.0.1:0', '-t', `127.0.0.1:${targetPort}`], /Listening on: 127\.0\.0\.1:(\d+)/);
-const [client, listening] = await start('client', ['-l', '127.0.0.1:0', '-r', `127.0.0.1:${bound[1]}`], /listening on: 127\.0\.0\.1:(\d+)/);
+const flags = ['--key', 'benchmark', '--quiet', '--nocomp', '--sndwnd', values.wnd, '--rcvwnd', values.wnd];
+const { client, server, connect, stop } = await startOwnPair((side, { listen, forward }) => [
+  ...['-l', listen, side === 'client' ? '-r' : '-t', forward],
+  ...flags,
+]);
 let failed = false;
 
 function report(what: string, child: ChildProcess, limit: number): void {
@@ -84,10 +66,7 @@ function report(what: string, child: ChildProcess, limit: number): void {
 try {
   report('client, idle', client, IDLE_LIMIT);
   report('server, idle', server, IDLE_LIMIT);
-  const near = net.connect(Number(listening[1]), '127.0.0.1');
-  near.write('x');
-  const [far] = (await once(target, 'connection')) as [net.Socket];
-  await once(far, 'data');
+  const { near, far } = await connect();
   const size = Number(values.size) * 1e6;
   for (let round = 1; round <= Number(values.rounds); round++) {
     await move(near, far, size);
@@ -97,11 +76,7 @@ try {
     report(`client, ${values.size} MB down, round ${round}`, client, LOADED_LIMIT);
     report(`server, ${values.size} MB down, round ${round}`, server, LOADED_LIMIT);
   }
-  near.destroy();
-  far.destroy();
 } finally {
-  client.kill('SIGKILL');
-  server.kill('SIGKILL');
-  target.close();
+  stop();
 }
 process.exitCode = failed ? 1 : 0;

@@ -5,15 +5,15 @@
 //
 // Exits with 1 when one of them had 90 MB or more.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { type Addresses, type Side, startOwnPair } from './own-pair.ts';
 import { readUsage } from './process-usage.ts';
 
 const LIMIT = 90;
@@ -30,30 +30,15 @@ const { values } = parseArgs({
 });
 
 const root = join(import.meta.dirname, '..', '..', '..');
+const folder = mkdtempSync(join(tmpdir(), 'kcptun-small-'));
 
-/** Copies of the files with other addresses: a file wins over flags. Starts a program and waits until its log says `ready`. */
-async function start(side: 'client' | 'server', addresses: object, ready: RegExp): Promise<[ChildProcess, RegExpExecArray]> {
-  const profile = JSON.parse(await readFile(join(root, 'examples', 'config', `small-${side}.json`), 'utf8')) as object;
-  const folder = await mkdtemp(join(tmpdir(), 'kcptun-small-'));
+/** A copy of a file with other addresses: a file wins over flags. */
+function copyProfile(side: Side, { listen, forward }: Addresses): string {
+  const profile = JSON.parse(readFileSync(join(root, 'examples', 'config', `small-${side}.json`), 'utf8')) as object;
+  const addresses = side === 'client' ? { localaddr: listen, remoteaddr: forward } : { listen, target: forward };
   const file = join(folder, `${side}.json`);
-  await writeFile(file, JSON.stringify({ ...profile, ...addresses }));
-  const main = join(root, 'packages', `kcptun-${side}`, 'dist', 'main.js');
-  const env = { ...process.env, NODE_OPTIONS: values['node-options'] };
-  const child = spawn(process.execPath, [main, '-c', file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  let log = '';
-  try {
-    for await (const text of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-      log += text;
-      const match = ready.exec(log);
-      if (match !== null) {
-        child.stderr.resume();
-        return [child, match];
-      }
-    }
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-  throw new Error(`kcptun-${side} ended:\n${log}`);
+  writeFileSync(file, JSON.stringify({ ...profile, ...addresses }));
+  return file;
 }
 
 /** Writes at a steady rate; resolves with how many bytes the other end had when the time was over. */
@@ -80,24 +65,11 @@ async function flow(source: net.Socket, sink: net.Socket, seconds: number, bytes
   return received;
 }
 
-const target = net.createServer().listen(0, '127.0.0.1');
-await once(target, 'listening');
-const targetPort = (target.address() as net.AddressInfo).port;
-const [server, bound] = await start(
-  'server',
-  { listen: '127.0.0.1:0', target: `127.0.0.1:${targetPort}` },
-  /Listening on: 127\.0\.0\.1:(\d+)/,
-);
-const [client, listening] = await start(
-  'client',
-  { localaddr: '127.0.0.1:0', remoteaddr: `127.0.0.1:${bound[1]}` },
-  /listening on: 127\.0\.0\.1:(\d+)/,
-);
+const { client, server, connect, stop } = await startOwnPair((side, addresses) => ['-c', copyProfile(side, addresses)], {
+  NODE_OPTIONS: values['node-options'],
+}).finally(() => rmSync(folder, { recursive: true }));
 try {
-  const near = net.connect(Number(listening[1]), '127.0.0.1');
-  near.write('x');
-  const [far] = (await once(target, 'connection')) as [net.Socket];
-  await once(far, 'data');
+  const { near, far } = await connect();
   const seconds = Number(values.seconds);
   const rate = (Number(values.mbit) * 1e6) / 8;
   console.log(`NODE_OPTIONS="${values['node-options']}", ${values.mbit} Mbit/s for ${seconds} s each way`);
@@ -118,10 +90,6 @@ try {
       `${name.padEnd(7)} ${(rss * MIB).toFixed(1)} MB, peak ${(peakRss * MIB).toFixed(1)} MB, limit ${LIMIT} MB, ${cpu.toFixed(1)} s of processor`,
     );
   }
-  near.destroy();
-  far.destroy();
 } finally {
-  client.kill('SIGKILL');
-  server.kill('SIGKILL');
-  target.close();
+  stop();
 }

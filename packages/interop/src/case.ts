@@ -26,6 +26,19 @@ export interface Settings {
   readonly closewait?: number;
 }
 
+/** Settings that every version has, close to the defaults. */
+export const USUAL_SETTINGS: Settings = {
+  crypt: 'aes',
+  clientFec: '10/3',
+  serverFec: '10/3',
+  smuxver: 2,
+  nocomp: false,
+  mode: 'fast',
+  mtu: 1350,
+  conn: 1,
+  qpp: false,
+};
+
 /** Where a program stands and whom it talks to. */
 export interface Slot {
   readonly kind: Kind;

@@ -1,7 +1,7 @@
 // Cases that the matrix does not have: a hundred streams at once, a path that loses packets, and a NAT that chooses other ports.
 
 import { transfer } from '@kcptun/testkit/node';
-import type { Settings } from './case.ts';
+import { USUAL_SETTINGS } from './case.ts';
 import type { Kind, Programs } from './programs.ts';
 import { startTunnel } from './tunnel.ts';
 
@@ -10,19 +10,6 @@ export interface Ends {
   readonly client: Kind;
   readonly server: Kind;
 }
-
-/** Settings that every version has, close to the defaults. */
-const SETTINGS: Settings = {
-  crypt: 'aes',
-  clientFec: '10/3',
-  serverFec: '10/3',
-  smuxver: 2,
-  nocomp: false,
-  mode: 'fast',
-  mtu: 1350,
-  conn: 1,
-  qpp: false,
-};
 
 const STREAMS = 100;
 const STREAM_BYTES = 64 * 1024;
@@ -35,7 +22,7 @@ const LOSSY_BYTES = 2 * 1024 * 1024;
  * @throws {Error} with the output of the programs when a transfer fails
  */
 export async function runManyStreams(programs: Programs, ends: Ends): Promise<number> {
-  const tunnel = await startTunnel({ programs, ...ends, settings: SETTINGS });
+  const tunnel = await startTunnel({ programs, ...ends, settings: USUAL_SETTINGS });
   try {
     const { port, target } = tunnel;
     const gate = target.opened(STREAMS);
@@ -67,7 +54,7 @@ export async function runLossy(programs: Programs, ends: Ends): Promise<LossyRes
   const tunnel = await startTunnel({
     programs,
     ...ends,
-    settings: SETTINGS,
+    settings: USUAL_SETTINGS,
     relay(relay) {
       relay.up.setLoss(LOSS).setDelay(2);
       relay.down.setLoss(LOSS).setDelay(2);
@@ -95,7 +82,7 @@ const ROAMING_MOVES = 3;
  * @throws {Error} with the output of the programs when the transfer fails
  */
 export async function runRoaming(programs: Programs, client: Kind): Promise<{ moves: [string, string][]; connections: number }> {
-  const tunnel = await startTunnel({ programs, client, server: 'ours', settings: SETTINGS, relay: () => {} });
+  const tunnel = await startTunnel({ programs, client, server: 'ours', settings: USUAL_SETTINGS, relay: () => {} });
   try {
     const { port, relay, server, target } = tunnel;
     const moving = transfer({ port, upload: ROAMING_BYTES, download: ROAMING_BYTES, order: 'at-once' });

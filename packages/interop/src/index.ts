@@ -1,6 +1,6 @@
 /** Tests against the Go programs: finding the peers, planning the cases, running tunnels made of two programs. */
 export { type CapturedPacket, type CapturedSegment, parseCapture } from './capture.ts';
-export { type ExchangeSizes, flagsFor, type Settings, type Slot, sizesFor } from './case.ts';
+export { type ExchangeSizes, flagsFor, type Settings, type Slot, sizesFor, USUAL_SETTINGS } from './case.ts';
 export { type CoveringOptions, coveringArray, type Dimensions, uncoveredPairs } from './covering-array.ts';
 export { type Ends, type LossyResult, runLossy, runManyStreams, runRoaming } from './dedicated.ts';
 export { Lanes } from './lanes.ts';

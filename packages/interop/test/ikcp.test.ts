@@ -1,25 +1,10 @@
 // Our core against the C original (node-kcp, an optional dependency) over a lossy virtual path, both ways at once.
 // The C end is driven by update() every 10 ms, as its manual says; ours when nextTimeout says so.
 
-import { createRequire } from 'node:module';
 import { Kcp } from '@kcptun/kcp-core';
 import { Random } from '@kcptun/testkit';
+import { loadNativeKcp, type NativeKcpClass } from '@kcptun/testkit/node';
 import { describe, expect, test } from 'vitest';
-
-/** What of node-kcp is used here. */
-interface NativeKcp {
-  nodelay(nodelay: number, interval: number, resend: number, nc: number): void;
-  wndsize(snd: number, rcv: number): void;
-  setmtu(mtu: number): void;
-  stream(on: number): void;
-  output(callback: (data: Buffer) => void): void;
-  input(packet: Buffer): number;
-  send(data: Buffer): number;
-  /** Everything that is readable, message borders are lost. */
-  recv(): Buffer | undefined;
-  update(now: number): void;
-  waitsnd(): number;
-}
 
 interface Flight {
   readonly at: number;
@@ -38,7 +23,8 @@ const DELAY = 30;
 const TOTAL = 300_000;
 const LIMIT_MS = 300_000;
 
-const native = load();
+const native = loadNativeKcp();
+if (native === undefined) console.warn('SKIPPED: node-kcp is not installed, so nothing was tested against C ikcp');
 const cases: readonly Case[] = [true, false].flatMap((stream) =>
   [
     { loss: 0, mode: [0, 40, 2, 1], wnd: 128 },
@@ -47,16 +33,6 @@ const cases: readonly Case[] = [true, false].flatMap((stream) =>
     { loss: 0.02, mode: [0, 50, 0, 0], wnd: 128 },
   ].map(({ loss, mode, wnd }) => ({ loss, stream, mode: mode as [number, number, number, number], wnd })),
 );
-
-function load(): { readonly KCP: new (conv: number, context: object) => NativeKcp } | undefined {
-  try {
-    return createRequire(import.meta.url)('node-kcp/index.js');
-  } catch (error) {
-    if (process.env['CI'] === 'true') throw error;
-    console.warn('SKIPPED: node-kcp is not installed, so nothing was tested against C ikcp');
-    return undefined;
-  }
-}
 
 /** What one end has to say, and what it has heard. */
 class Talk {
@@ -87,7 +63,7 @@ function arrived(flights: Flight[], now: number): Uint8Array[] {
   return packets;
 }
 
-function converse(plan: Case, KCP: new (conv: number, context: object) => NativeKcp): { ours: Talk; theirs: Talk; kcp: Kcp } {
+function converse(plan: Case, KCP: NativeKcpClass): { ours: Talk; theirs: Talk; kcp: Kcp } {
   const random = new Random(plan.loss * 1000 + plan.wnd);
   const ours = new Talk(random.fork());
   const theirs = new Talk(random.fork());
@@ -136,7 +112,7 @@ function converse(plan: Case, KCP: new (conv: number, context: object) => Native
 describe.skipIf(native === undefined)('C ikcp', () => {
   for (const plan of cases) {
     test(`understands us and is understood: ${JSON.stringify(plan)}`, () => {
-      const { ours, theirs, kcp } = converse(plan, (native as NonNullable<typeof native>).KCP);
+      const { ours, theirs, kcp } = converse(plan, native as NativeKcpClass);
       expect(Buffer.concat(theirs.heard).equals(Buffer.concat(ours.messages))).toBe(true);
       expect(Buffer.concat(ours.heard).equals(Buffer.concat(theirs.messages))).toBe(true);
       // Our side keeps the borders of the C side's messages.

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
-import { findPrograms, type Kind, Lanes, type Settings, startTunnel, type Tunnel } from '@kcptun/interop';
+import { findPrograms, type Kind, Lanes, type Settings, startTunnel, type Tunnel, USUAL_SETTINGS } from '@kcptun/interop';
 import { transfer } from '@kcptun/testkit/node';
 import { expect, test } from 'vitest';
 import { suite } from './suite.ts';
@@ -10,24 +10,12 @@ import { suite } from './suite.ts';
 const programs = await findPrograms();
 const lanes = new Lanes(2);
 
-const SETTINGS: Settings = {
-  crypt: 'aes',
-  clientFec: '10/3',
-  serverFec: '10/3',
-  smuxver: 2,
-  nocomp: false,
-  mode: 'fast',
-  mtu: 1350,
-  conn: 1,
-  qpp: false,
-};
-
 /** New connections work within this after a server has started over; the original needs 36 s. Measured: at most 0.84 s in 16 runs. */
 const RECOVERY_MS = 3000;
 
 async function withTunnel(client: Kind, server: Kind, settings: Partial<Settings>, run: (tunnel: Tunnel) => Promise<void>): Promise<void> {
   await lanes.run(async () => {
-    const tunnel = await startTunnel({ programs, client, server, settings: { ...SETTINGS, ...settings } });
+    const tunnel = await startTunnel({ programs, client, server, settings: { ...USUAL_SETTINGS, ...settings } });
     try {
       await run(tunnel);
     } finally {

@@ -1,25 +1,10 @@
 // Our core against the C original (node-kcp, an optional dependency): conversations over random paths, and the two receivers side by side with
 // the same packets. What is sent when differs by design (kcp-go's rules, not ikcp's); what arrives must not.
 
-import { createRequire } from 'node:module';
 import { Kcp } from '@kcptun/kcp-core';
 import type { Random } from '@kcptun/testkit';
+import { loadNativeKcp, type NativeKcpClass } from '@kcptun/testkit/node';
 import { type Comparison, difference } from './comparison.ts';
-
-/** What of node-kcp is used here. */
-interface NativeKcp {
-  nodelay(nodelay: number, interval: number, resend: number, nc: number): void;
-  wndsize(snd: number, rcv: number): void;
-  setmtu(mtu: number): void;
-  stream(on: number): void;
-  output(callback: (data: Buffer) => void): void;
-  input(packet: Buffer): number;
-  send(data: Buffer): number;
-  /** Everything that is readable, borders of messages are lost. */
-  recv(): Buffer | undefined;
-  update(now: number): void;
-  waitsnd(): number;
-}
 
 interface Flight {
   readonly at: number;
@@ -28,16 +13,8 @@ interface Flight {
 
 const CONV = 0x8000_0001;
 const LIMIT_MS = 900_000;
-const native = load();
+const native = loadNativeKcp();
 const missing = native === undefined ? 'node-kcp is not installed' : undefined;
-
-function load(): { readonly KCP: new (conv: number, context: object) => NativeKcp } | undefined {
-  try {
-    return createRequire(import.meta.url)('node-kcp/index.js');
-  } catch {
-    return undefined;
-  }
-}
 
 /** A path that loses, doubles and delays. */
 class Path {
@@ -78,7 +55,7 @@ export const IKCP_CONVERSATION: Comparison = {
   name: 'kcp-core with C ikcp, conversations',
   missing,
   run(random) {
-    const { KCP } = native as NonNullable<typeof native>;
+    const KCP = native as NativeKcpClass;
     const ours = drawMessages(random);
     const theirs = drawMessages(random);
     const up = new Path(random.fork());
@@ -133,7 +110,7 @@ export const IKCP_RECEIVER: Comparison = {
   name: 'kcp-core and C ikcp, receivers side by side',
   missing,
   run(random) {
-    const { KCP } = native as NonNullable<typeof native>;
+    const KCP = native as NativeKcpClass;
     const rcvWnd = random.integer(128, 300);
     const acks = { ours: { una: 0 }, theirs: { una: 0 } };
     const kcp = new Kcp({ conv: CONV, sink: (packet) => noteUna(packet, acks.ours), rcvWnd, mtu: 1400, stream: true });

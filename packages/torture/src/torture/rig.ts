@@ -1,7 +1,7 @@
 // Two real programs with a target behind them, each of which can be ended and started again on the same ports, and the questions that are asked
 // after every torture: does it work again, was everything right, is anything left behind?
 
-import { flagsFor, type Kind, type Programs, type Role, type Settings } from '@kcptun/interop';
+import { flagsFor, type Kind, type Programs, type Role, type Settings, USUAL_SETTINGS } from '@kcptun/interop';
 import type { Random } from '@kcptun/testkit';
 import { freePort, Program, startTarget, type Target, TransferError, transfer } from '@kcptun/testkit/node';
 import { Churn } from '../soak/churn.ts';
@@ -52,17 +52,7 @@ const BULK_TIMEOUT = 60_000;
 /** A program has closed what it had open for connections that have ended so long ago, in ms. */
 const FINISHED = 200;
 const CONNECTIONS = 2;
-const SETTINGS: Settings = {
-  crypt: 'aes',
-  clientFec: '10/3',
-  serverFec: '10/3',
-  smuxver: 2,
-  nocomp: false,
-  mode: 'fast',
-  mtu: 1350,
-  conn: CONNECTIONS,
-  qpp: false,
-};
+const SETTINGS: Settings = { ...USUAL_SETTINGS, conn: CONNECTIONS };
 const HOST = '127.0.0.1';
 const MIB = 2 ** 20;
 const ROLES = ['client', 'server'] as const;
