@@ -63,7 +63,9 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'FreeBSD and macOS than `kern.ipc.maxsockbuf`; the log then says what was granted and which command raises the limit.',
   smuxver:
     'The version of the stream multiplexing. 2 gives every stream a window of its own; with 1 a single stalled connection can hold up its session. Go programs before December 2025 use 1 by default.',
-  smuxbuf: 'The most that arrived in one session and was not yet read by the applications.',
+  smuxbuf:
+    'The most that arrived in one session and was not yet read by the applications. A connection may have 256 KiB there before its first byte is ' +
+    'read: more than 16 of them whose readers are stuck hold up the others of their session, unless this is larger or `conn` spreads them.',
   framesize:
     'The largest piece of a stream that is sent before another stream has its turn. Smaller is fairer, larger costs less processor time.',
   streambuf: 'The same for a single stream (smux version 2), at most `smuxbuf`. A stream moves at most this much per round trip.',
