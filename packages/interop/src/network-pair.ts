@@ -17,7 +17,7 @@ const DEVICE = 'v0';
 const ADDRESSES = { near: ['10.9.0.1', 'fd09::1'], far: ['10.9.0.2', 'fd09::2'] } as const;
 /** Where a datagram goes that ends a capture. */
 const MARKER_PORT = 9;
-const MOST_WAIT_MS = 15_000;
+const MOST_WAIT_MS = 30_000;
 const NEEDED = ['ip', 'iptables', 'ip6tables', 'tcpdump'];
 
 let made = 0;

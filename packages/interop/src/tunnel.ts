@@ -17,7 +17,7 @@ export interface TunnelOptions {
   readonly relay?: (relay: UdpRelay) => void;
 }
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 30_000;
 const HOST = '127.0.0.1';
 
 /** A running tunnel. Stop it in any case. */

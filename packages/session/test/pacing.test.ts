@@ -72,7 +72,7 @@ function upload(
   return { ...it, meter, session, reader, server };
 }
 
-describe('what leaves', { timeout: 30_000 }, () => {
+describe('what leaves', () => {
   test.each([
     [10_000, 2000, 60_000],
     [100_000, 1000, 10_000],
@@ -150,7 +150,7 @@ describe('what leaves', { timeout: 30_000 }, () => {
   });
 });
 
-describe('nothing starves', { timeout: 30_000 }, () => {
+describe('nothing starves', () => {
   /** Both ends send; the one that is limited gets far more than it may send. */
   function both(rateLimit: number): { it: World; received: { up: Reader; down: Reader }; meter: Meter } {
     const it = world(1, (link) => link.setDelay(20));

@@ -286,4 +286,4 @@ test('the stranger, restarts and strange settings excuse nothing that is not the
   const found: string[] = [];
   for (let seed = 0; seed < 10; seed++) found.push(...(await oraclesOf(bug, drawPlan(seed))));
   expect(found.filter((oracle) => oracle === 'content' || oracle === 'identity').length).toBeGreaterThan(7);
-}, 60_000);
+}, 120_000);

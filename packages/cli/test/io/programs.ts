@@ -40,11 +40,11 @@ export function newFolder(): string {
   return folder;
 }
 
-/** Waits until a condition holds, 10 s at most. */
+/** Waits until a condition holds, 30 s at most. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`waited 10 s for ${what}`);
+    if (performance.now() > end) throw new Error(`waited 30 s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

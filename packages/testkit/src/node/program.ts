@@ -22,7 +22,7 @@ export interface ProgramOptions {
 }
 
 const OUTPUT_LIMIT = 1024 * 1024;
-const DEFAULT_WAIT_MS = 10_000;
+const DEFAULT_WAIT_MS = 30_000;
 const DEFAULT_GRACE_MS = 2000;
 
 const living = new Set<ChildProcess>();
@@ -88,7 +88,7 @@ export class Program {
   /**
    * Waits until the output matches.
    * @param pattern - without the flags g and y
-   * @param options - `timeoutMs` (default 10 s); `from`: a {@link Program.mark} (default: the whole output)
+   * @param options - `timeoutMs` (default 30 s); `from`: a {@link Program.mark} (default: the whole output)
    * @returns the first match
    * @throws {Error} with the output, when the program ends before that or the time is over
    */

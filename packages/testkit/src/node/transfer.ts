@@ -30,7 +30,7 @@ export interface TransferOptions {
   readonly order?: Order;
   /** The last byte of the upload waits for this, so the exchange can not end before (default: it does not wait). */
   readonly gate?: Promise<void>;
-  /** The whole exchange must be over after this time in ms (default 20 s). */
+  /** The whole exchange must be over after this time in ms (default 40 s). */
   readonly timeoutMs?: number;
 }
 
@@ -42,7 +42,7 @@ export interface TransferResult {
   readonly firstByteMs: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_TIMEOUT_MS = 40_000;
 
 /**
  * How an exchange failed: `wrong` bytes came back or arrived, `cut` (an orderly end before all was there), `broken` (refused or reset), or `late`

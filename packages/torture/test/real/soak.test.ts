@@ -9,7 +9,7 @@ const MIB = 2 ** 20;
 /** Descriptors that a session of the client has: its socket, and what waits for it. */
 const SOCKETS_OF_A_SESSION = 2;
 
-test("a short soak: all connections end well, over changes of the client's port, and nothing is held", { timeout: 60_000 }, async () => {
+test("a short soak: all connections end well, over changes of the client's port, and nothing is held", async () => {
   expect(existsSync(fileURLToPath(BUILT)), 'build first').toBe(true);
   // The ends are processes of their own, started from the built files.
   const { runSoak } = (await import(BUILT.href)) as typeof import('../../src/soak/run.ts');

@@ -21,7 +21,7 @@ describe('torture', () => {
   beforeAll(async () => {
     program = new Program(process.execPath, [COMMAND, '--short', '--seed', SEED], { name: 'torture' });
     ({ code } = await program.exited);
-  }, 120_000);
+  }, 300_000);
   afterAll(() => program.stop());
 
   test('the command is built and has cases', () => {
