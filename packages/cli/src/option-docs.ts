@@ -39,7 +39,8 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'The most that one session sends, in bytes of UDP payload: parity, retransmissions and acknowledgements included. Each end limits what it sends itself, and each session has the whole rate. ' +
     'Packets leave evenly, never more than 64 at once. Keeps a line free for others, and packets from being dropped by a policer. 1250000 is 10 Mbit/s.',
   sndwnd:
-    'How many packets may be on their way to the other end. A window of *n* packets moves at most *n* × 1.3 kB per round trip. What counts is the smaller of this and the receiver’s `rcvwnd`.',
+    'How many packets may be on their way to the other end. A window of *n* packets moves at most *n* × 1.3 kB per round trip. What counts is the smaller of this and the receiver’s `rcvwnd`. ' +
+    'Far beyond what the line holds, packets fall out of the queue in front of it and are sent again: `ratelimit` a little below the speed of the line prevents it.',
   rcvwnd: 'How many packets this end keeps while one before them is missing; the other end is told, and never has more on their way.',
   datashard:
     'The size of an error correction group: after this many packets the parity packets are sent, and any of the whole group can be missing, as many as there are parity packets. ' +
