@@ -3,7 +3,7 @@
 
 import { CRYPT_METHODS } from '@kcptun/crypt';
 import { Random } from '@kcptun/testkit';
-import type { Behaviour, End, EndSettings, Fault, FlowPlan, PathPlan, Plan } from './plan.ts';
+import { type Behaviour, type End, type EndSettings, type Fault, type FlowPlan, LEAST_ABSENCE, type PathPlan, type Plan } from './plan.ts';
 
 /** Makes the numbers of `drawExtras` others than those of the rest. */
 const EXTRAS = 0x2d35_8dcc;
@@ -133,14 +133,12 @@ function drawFault(random: Random, calmAt: number): Fault {
       return { kind: 'rebind', at, roam: random.chance(0.5) };
     case 2: {
       const pause = random.pick([0, 10, 1000, 5000]);
-      // A server that is back before what was on its way to it has arrived can take the beginning of a session for a new one, and its answers are
-      // then taken for the continuation of its predecessor's: the wire has nothing to tell them apart by. Programs take longer to start.
       return {
         kind: 'restart',
         at,
         end,
         how: random.pick(['stop', 'kill', 'drain'] as const),
-        pause: end === 'server' ? Math.max(2000, pause) : pause,
+        pause: end === 'server' ? Math.max(LEAST_ABSENCE, pause) : pause,
       };
     }
     case 3:

@@ -28,6 +28,13 @@ export interface PathPlan {
   readonly rate?: readonly [bytesPerSecond: number, queueBytes: number];
 }
 
+/**
+ * A server that was ended is back no sooner than this, in ms, unless a plan says less. One that is back before what was on its way to it has arrived
+ * can take the beginning of a session for a new one, and its answers are then taken for the continuation of its predecessor's: the wire has
+ * nothing to tell them apart by. Programs take longer to start.
+ */
+export const LEAST_ABSENCE = 2000;
+
 /** Which end of the tunnel. */
 export type End = 'client' | 'server';
 

@@ -4,7 +4,7 @@ import type { ByteConnection, Host } from '@kcptun/transport';
 import { Flow, type Part, Party, type Surroundings, UNKNOWN } from './flow.ts';
 import { judgeBaseLine, judgeCounters, judgeFlows, judgeIdle } from './oracles.ts';
 import type { Outcome, Violation } from './outcome.ts';
-import { type End, type Fault, type Plan, settingsOf } from './plan.ts';
+import { type End, type Fault, LEAST_ABSENCE, type Plan, settingsOf } from './plan.ts';
 import { CLIENT, ROAMED, SERVER, Stage, type WrapHost } from './stage.ts';
 import { Traffic } from './traffic.ts';
 
@@ -49,6 +49,8 @@ class Run {
   /** Connections of the target that were accepted so far. */
   #accepted = 0;
   readonly #anonymous: Party[] = [];
+  /** When an end that is away may be back. */
+  readonly #backAt: { client: number; server: number } = { client: 0, server: 0 };
   #calm = false;
   #delivered = 0;
 
@@ -90,7 +92,10 @@ class Run {
     for (const fault of this.#plan.faults) await this.#fault(fault);
     await this.#advance(this.#plan.calmAt);
     // An end that is to come back later than the calm begins now.
-    for (const end of ['server', 'client'] as const) if (stage[end] === undefined) await this.#restart(end);
+    for (const end of ['server', 'client'] as const) {
+      await this.#advance(this.#backAt[end]);
+      await this.#restart(end);
+    }
     this.#calmDown();
     await this.#advanceUntil(() => this.#ended, this.#plan.calmAt + SETTLE_TIME + this.#transferTime());
     this.#countDelivered();
@@ -180,7 +185,9 @@ class Run {
     } else if (fault.kind === 'rebind') {
       world.rebind(CLIENT, fault.roam ? ROAMED : undefined);
     } else if (fault.kind === 'restart') {
+      const life = stage[fault.end];
       await this.#endOf(fault.end, fault.how);
+      if (life !== undefined) this.#backAt[fault.end] = world.clock.now + Math.min(fault.pause, LEAST_ABSENCE);
       world.clock.after(fault.pause, () => {
         void this.#restart(fault.end).catch((error: unknown) => this.#violate('thrown', String(error)));
       });
@@ -222,7 +229,8 @@ class Run {
   }
 
   async #restart(end: End): Promise<void> {
-    if (this.#stage[end] === undefined) await this.#stage.start(end);
+    const due = this.#stage.world.clock.now >= this.#backAt[end];
+    if (due && this.#stage[end] === undefined) await this.#stage.start(end);
   }
 
   #calmDown(): void {
