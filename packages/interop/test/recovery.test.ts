@@ -10,8 +10,11 @@ import { suite } from './suite.ts';
 const programs = await findPrograms();
 const lanes = new Lanes(2);
 
-/** New connections work within this after a server has started over; the original needs 36 s. Measured: at most 0.84 s in 16 runs. */
-const RECOVERY_MS = 3000;
+/**
+ * New connections work within this after a server has started over; the original needs 36 s. Promised are 3 s, which the torture holds us to when it has
+ * the machine for itself; measured were at most 0.84 s in 16 runs. Here other tests take part of the processor.
+ */
+const RECOVERY_MS = 9000;
 
 async function withTunnel(client: Kind, server: Kind, settings: Partial<Settings>, run: (tunnel: Tunnel) => Promise<void>): Promise<void> {
   await lanes.run(async () => {
