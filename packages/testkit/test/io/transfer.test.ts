@@ -122,7 +122,9 @@ describe('transfer', () => {
     let stalls = true;
     const { port, stats, close, endStalled } = await startTarget({ stalls: () => stalls });
     onTestFinished(close);
-    await expect(transfer({ port, upload: 1, download: 0, timeoutMs: 100 })).rejects.toMatchObject({ failure: 'late' });
+    const late = expect(transfer({ port, upload: 1, download: 0, timeoutMs: 300 })).rejects.toMatchObject({ failure: 'late' });
+    await expect.poll(() => stats.stalled).toBe(1);
+    await late;
     stalls = false;
     await transfer({ port, upload: 1, download: 0 });
     stalls = true;
@@ -155,7 +157,9 @@ describe('transfer', () => {
     await once(silent, 'listening');
     onTestFinished(() => void silent.close());
     const dead = (silent.address() as AddressInfo).port;
-    await expect(transfer({ port: dead, upload: 1, download: 1, timeoutMs: 50 })).rejects.toThrow(/not over after 50 ms: 17 bytes written/);
+    await expect(transfer({ port: dead, upload: 1, download: 1, timeoutMs: 500 })).rejects.toThrow(
+      /not over after 500 ms: 17 bytes written/,
+    );
   });
 
   test('touches and leaves', async () => {
