@@ -33,7 +33,8 @@ function killTests(server: Kind): void {
       await transfer({ port: tunnel.port, upload: 1000, download: 1000 });
       await tunnel.killServer();
       await tunnel.during(transfer({ port: tunnel.port, upload: 1000, download: 1000, timeoutMs: RECOVERY_MS }));
-      expect(tunnel.client.output).toContain('the server has started over');
+      // On a busy machine the server may be away for so long that the client's next sign of life finds nobody.
+      expect(tunnel.client.output).toMatch(/ ended: the server (has started over|does not answer)\n/);
     }));
 
   test(`a transfer whose ${server} server is killed ends with an error, and another connection works`, () =>
