@@ -196,14 +196,14 @@ export class Kcp {
     this.#sender.rtt.minrto = checkInteger(ms, 'minRto', 1, RTO_MAX);
   }
 
-  /** Cap on segments in flight beside the windows, at least 1 (default `Infinity`); it keeps bursts off short buffers. */
+  /** Cap on segments in flight beside the windows (default `Infinity`); it keeps bursts off short buffers. */
   get inflightLimit(): number {
     return this.#sender.inflightLimit;
   }
 
-  /** @throws {RangeError} when not a number >= 1 */
+  /** @throws {RangeError} when not a number >= 0 */
   set inflightLimit(limit: number) {
-    if (!(limit >= 1)) throw new RangeError(`inflightLimit must be at least 1, got ${limit}`);
+    if (!(limit >= 0)) throw new RangeError(`inflightLimit must be at least 0, got ${limit}`);
     this.#sender.inflightLimit = Math.floor(limit);
   }
 

@@ -91,7 +91,7 @@ describe('options', () => {
     expect(() => kcp.send(new Uint8Array(4), 2, 3)).toThrow(/length/);
     expect(() => kcp.recv([] as unknown as Uint8Array)).toThrow(/target/);
     expect(() => {
-      kcp.inflightLimit = 0;
+      kcp.inflightLimit = -1;
     }).toThrow(/inflightLimit/);
   });
 

@@ -7,6 +7,7 @@ import type { SegmentPool } from '@kcptun/kcp-core';
 import type { SessionCensus, SessionLimits } from './census.ts';
 import type { Counters } from './counters.ts';
 import type { SessionError } from './errors.ts';
+import type { FlightBudget } from './flight-budget.ts';
 import type { SessionParameters } from './parameters.ts';
 import type { ReplayGuard } from './replay-guard.ts';
 import type { Session } from './session.ts';
@@ -37,6 +38,12 @@ export interface EndpointOptions extends SessionLimits {
   readonly replayProtection?: boolean;
   /** What all endpoints of a server remember together; by default this one remembers alone. */
   readonly replayGuard?: ReplayGuard;
+  /** Payload memory that endpoints share; by default the endpoint has its own. */
+  readonly segments?: SegmentPool;
+  /** What sessions with the same destination may have on the wire together; by default nothing limits them together. */
+  readonly flight?: FlightBudget;
+  /** With `flight`: the budget lets a session send more. Poll, then flush; not inside of the call. */
+  readonly onWake?: () => void;
 }
 
 /** What a session can reach of its endpoint. @internal */
@@ -47,10 +54,12 @@ export interface EndpointContext {
   readonly counters: Counters;
   readonly memoryOption: { memory?: KernelMemory };
   readonly segments: SegmentPool;
+  readonly flight: FlightBudget | undefined;
   createDecoder(): FecDecoder;
   touch(session: Session): void;
   closeSession(session: Session, error: SessionError | undefined): void;
   noteEstablished(session: Session): void;
+  wake(session: Session): void;
 }
 
 /** A session came, went, or follows its peer to another path; or something else is known of its peer ({@link Session.peer}). */

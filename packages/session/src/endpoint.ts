@@ -27,6 +27,7 @@ import { Counters } from './counters.ts';
 import { isForeign, isOpening } from './datagram.ts';
 import type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 import { SessionError } from './errors.ts';
+import type { FlightBudget } from './flight-budget.ts';
 import { fecEnabled, kcpMtu, type SessionParameters } from './parameters.ts';
 import { createReplayWindow, ReplayGuard } from './replay-guard.ts';
 import type { ReplayMemory } from './replay-memory.ts';
@@ -40,11 +41,13 @@ export class Endpoint implements EndpointContext {
   /** @internal */ readonly transmitter: Transmitter;
   readonly counters: Counters;
   /** Payload memory of all sessions. */
-  readonly segments: SegmentPool = new SegmentPool();
+  readonly segments: SegmentPool;
+  /** @internal */ readonly flight: FlightBudget | undefined;
   /** @internal */ readonly memoryOption: { memory?: KernelMemory };
   readonly #role: 'client' | 'server';
   readonly #random: RandomSource;
   readonly #census: SessionCensus;
+  readonly #onWake: (() => void) | undefined;
   readonly #addressOf: ((path: number) => string) | undefined;
   /** Sessions whose peer has shown nothing but a first packet, the oldest first. */
   readonly #halfOpen: Set<Session> = new Set();
@@ -75,11 +78,14 @@ export class Endpoint implements EndpointContext {
     this.crypt = options.crypt;
     this.parameters = options.parameters;
     this.counters = options.counters ?? new Counters();
+    this.segments = options.segments ?? new SegmentPool();
+    this.flight = options.flight;
     this.memoryOption = options.memory === undefined ? {} : { memory: options.memory };
     this.#role = options.role;
     this.#random = options.random;
     this.#census = options.census ?? new SessionCensus(options);
     this.#addressOf = options.addressOf;
+    this.#onWake = options.onWake;
     this.#headAt = options.replayProtection === false ? -1 : nonceOffsetOf(options.crypt.method);
     if (this.#headAt >= 0) {
       this.#window = createReplayWindow(options.random);
@@ -251,6 +257,7 @@ export class Endpoint implements EndpointContext {
     }
     touched.length = 0;
     this.transmitter.flush();
+    this.flight?.grant();
   }
 
   /** Closes all sessions and gives memory back; the cipher stays with whoever made it. Afterwards only events can be polled. Idempotent. */
@@ -260,6 +267,7 @@ export class Endpoint implements EndpointContext {
     this.transmitter.now = now;
     for (const session of [...this.#byPath.values()]) this.closeSession(session, error);
     this.transmitter.flush();
+    this.flight?.grant();
   }
 
   /** @internal */
@@ -288,13 +296,21 @@ export class Endpoint implements EndpointContext {
       this.#forgotten.push(session.path);
     }
     session.release();
-    if (this.#byPath.size === 0) this.segments.trim();
+    if (this.#byPath.size === 0 && this.segments.used === 0) this.segments.trim();
     this.#events.push(error === undefined ? { type: 'closed', session } : { type: 'closed', session, error });
   }
 
   /** @internal */
   noteEstablished(session: Session): void {
     this.#halfOpen.delete(session);
+  }
+
+  /** @internal */
+  wake(session: Session): void {
+    session.dirty = true;
+    this.touch(session);
+    this.#noteChanges(session);
+    this.#onWake?.();
   }
 
   /** @internal A decoder that starts with our own shard counts, or 1+1 where FEC is off here, and adapts to the peer. */

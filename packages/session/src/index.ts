@@ -1,6 +1,7 @@
 /** A KCP session without a socket, and the endpoint that maps datagrams to sessions. */
 
 export { fecBackend } from '@kcptun/fec';
+export { SegmentPool } from '@kcptun/kcp-core';
 export {
   ACCEPT_BACKLOG,
   HALF_OPEN_TIMEOUT,
@@ -14,6 +15,7 @@ export { Counters, type CountsInto, type SnmpSnapshot } from './counters.ts';
 export { Endpoint } from './endpoint.ts';
 export type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 export { SessionError, type SessionErrorCode } from './errors.ts';
+export { FlightBudget } from './flight-budget.ts';
 export { BURST_PACKETS } from './pacer.ts';
 export {
   fecEnabled,

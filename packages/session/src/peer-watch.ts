@@ -58,6 +58,11 @@ export class PeerWatch {
     this.heardAt = now;
   }
 
+  /** Whether the peer was asked and has not answered yet. */
+  get doubted(): boolean {
+    return this.#since !== Number.POSITIVE_INFINITY && this.#questions > 0;
+  }
+
   /**
    * Takes what the first segment of a packet says; KCP has taken the packet in already.
    * @param cmd - its command

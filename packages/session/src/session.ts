@@ -9,6 +9,7 @@ import { CMD_ACK, CMD_PUSH, Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
 import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
+import type { FlightBudget, FlightUser } from './flight-budget.ts';
 import { InflightLimit } from './inflight.ts';
 import { Pacer } from './pacer.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
@@ -41,7 +42,7 @@ export interface SessionStats {
 }
 
 /** One session. All methods are synchronous; time comes from the endpoint's turn. */
-export class Session implements ByteSink, CountsInto, HasDeadline {
+export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   /** Conversation id, equal at both ends. */
   readonly conv: number;
   /** Why the session ended, once it has. */
@@ -80,6 +81,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   wantsDrained = false;
   /** @internal New bytes were written since the last flush. */
   dirty = false;
+  /** @internal */ flight = 0;
+  /** @internal */ granted = 0;
+  /** @internal */ inLine = false;
   /** @internal The state that the owner was told last. */
   knownPeer: PeerState = 'unknown';
   /** @internal */ readonly watch: PeerWatch;
@@ -194,7 +198,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   room(): number {
     if (this.closed) return 0;
     const kcp = this.kcp;
-    const limit = Math.min(kcp.sndWnd, kcp.inflightLimit + QUEUE_SLACK);
+    this.#limitFlight();
+    const limit = Math.min(kcp.sndWnd, kcp.inflightLimit + Math.min(kcp.inflightLimit, QUEUE_SLACK));
     let free = limit - kcp.waitSnd;
     if (this.#pacer !== undefined) free = Math.min(free, this.#pacedQueue - kcp.quota.kept - (kcp.waitSnd - kcp.inflight));
     if (free > 0) return free * kcp.mss;
@@ -332,11 +337,15 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     if (acked === this.#ackedBefore && retrans === this.#retransBefore) return;
     const newlyAcked = acked - this.#ackedBefore;
     const outstanding = kcp.inflight - kcp.ackedAhead + newlyAcked;
-    this.#inflight.handleAcks(now, newlyAcked, retrans - this.#retransBefore, kcp.srtt, outstanding);
+    const lost = retrans - this.#retransBefore;
+    this.#inflight.handleAcks(now, newlyAcked, lost, kcp.srtt, outstanding);
     this.#ackedBefore = acked;
     this.#retransBefore = retrans;
-    // The window reaches back to the first hole: what was acknowledged behind it is not on the wire any more.
-    kcp.inflightLimit = this.#inflight.limit + kcp.ackedAhead;
+    const budget = this.#context.flight;
+    if (budget !== undefined) {
+      budget.handleAcks(now, newlyAcked, lost, kcp.srtt);
+      budget.report(this, kcp.inflight - kcp.ackedAhead);
+    }
     const floor = this.#rtoFloor.handleAck(now, kcp.slowestAck);
     kcp.slowestAck = 0;
     kcp.minRto = Math.max(this.#minRto, floor + kcp.interval);
@@ -351,16 +360,35 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
 
   /** @internal Ends a turn: sends what is due and the rate allows. Returns when to come back, in ms; `undefined`: nothing waits. */
   flush(now: number): number | undefined {
+    const budget = this.#context.flight;
+    this.#limitFlight();
+    const next = this.#pacer === undefined ? this.#flushNow(now) : this.#flushPaced(this.#pacer, now);
+    if (budget !== undefined) this.#shareFlight(budget);
+    return next;
+  }
+
+  /** @internal The budget lets it send more. */
+  wake(): void {
+    this.#context.wake(this);
+  }
+
+  /** Sets how many segments may be in flight. The window reaches back to the first hole: what was acknowledged behind it is not on the wire any more. */
+  #limitFlight(): void {
     const { kcp } = this;
-    const pacer = this.#pacer;
-    if (pacer !== undefined) return this.#flushPaced(pacer, now);
-    if (this.dirty) {
-      this.dirty = false;
-      kcp.flush(now);
-    } else {
-      kcp.flushDeferred(now);
-    }
-    return kcp.nextTimeout(now);
+    const own = this.#inflight.limit;
+    const budget = this.#context.flight;
+    kcp.inflightLimit = (budget === undefined ? own : Math.min(own, budget.allowance(this, kcp.waitSnd - kcp.ackedAhead))) + kcp.ackedAhead;
+  }
+
+  /** After a flush: what is in flight now, and whether more would be if others had less. */
+  #shareFlight(budget: FlightBudget): void {
+    const { kcp } = this;
+    const outstanding = kcp.inflight - kcp.ackedAhead;
+    budget.settle(this);
+    // What goes to a peer that does not answer any more is not on the wire for long, and must not keep others waiting.
+    budget.report(this, this.watch.doubted ? 0 : outstanding);
+    const more = this.wantsRoom || kcp.waitSnd > kcp.inflight;
+    if (more && kcp.inflight >= kcp.inflightLimit && outstanding < this.#inflight.limit) budget.queue(this);
   }
 
   /** @internal Gives memory back; the endpoint has forgotten the session. */
@@ -368,6 +396,21 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#decoder?.close();
     this.#encoder?.close();
     this.kcp.release();
+    const budget = this.#context.flight;
+    if (budget === undefined) return;
+    budget.settle(this);
+    budget.report(this, 0);
+  }
+
+  #flushNow(now: number): number | undefined {
+    const { kcp } = this;
+    if (this.dirty) {
+      this.dirty = false;
+      kcp.flush(now);
+    } else {
+      kcp.flushDeferred(now);
+    }
+    return kcp.nextTimeout(now);
   }
 
   #flushPaced(pacer: Pacer, now: number): number | undefined {

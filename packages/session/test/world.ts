@@ -7,6 +7,7 @@ import { checkPattern, fillPattern, Random, SimNetwork, type SimNetworkOptions, 
 import {
   Endpoint,
   type EndpointOptions,
+  type FlightBudget,
   parseSessionParameters,
   type ReplayGuard,
   type Session,
@@ -26,6 +27,7 @@ export interface SiteOptions {
   readonly memory?: KernelMemory;
   readonly replayProtection?: boolean;
   readonly replayGuard?: ReplayGuard;
+  readonly flight?: FlightBudget;
   readonly addressOf?: (path: number) => string;
   readonly maxSessionsPerAddress?: number;
   /** Called with the sessions that peers open. */
@@ -129,6 +131,9 @@ export class Site {
         network.sendBatch(this.node, batch, (path) => path);
         return batch.count;
       },
+      onWake: () => {
+        clock.schedule(clock.now, () => this.turn());
+      },
       ...memory,
       ...pickGuards(options),
     });
@@ -208,7 +213,7 @@ export class Site {
 }
 
 function pickGuards(options: SiteOptions): Partial<EndpointOptions> {
-  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'addressOf'] as const;
+  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'flight', 'addressOf'] as const;
   return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }
 

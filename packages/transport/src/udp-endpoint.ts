@@ -37,7 +37,7 @@ export interface UdpEndpointEvents {
 }
 
 /** Options: those of {@link Endpoint}, but for what the host and the socket provide. */
-export type UdpEndpointOptions = Omit<EndpointOptions, 'transmit' | 'random' | 'memory' | 'addressOf'> & DatagramOptions;
+export type UdpEndpointOptions = Omit<EndpointOptions, 'transmit' | 'random' | 'memory' | 'addressOf' | 'onWake'> & DatagramOptions;
 
 const moved = channel('kcptun:session:move');
 
@@ -87,6 +87,7 @@ export class UdpEndpoint implements Task {
       random: host.random,
       memory: host.memory,
       addressOf: (path) => this.#addressOf(path),
+      onWake: () => this.#flushAfterTurn(),
       transmit: (batch) => (this.#socket === undefined ? 0 : this.#socket.send(batch)),
     });
   }
@@ -128,7 +129,11 @@ export class UdpEndpoint implements Task {
 
   /** The same a little later, once for all who ask until then: what many sessions have to send at one time leaves together. */
   flushLater(): void {
-    if (this.#inTurn || this.#flushWaits || this.#closed) return;
+    if (!this.#inTurn) this.#flushAfterTurn();
+  }
+
+  #flushAfterTurn(): void {
+    if (this.#flushWaits || this.#closed) return;
     this.#flushWaits = true;
     this.#host.defer(this.#lateFlush);
   }

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { ChunkPool } from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters } from '@kcptun/session';
+import { Counters, FlightBudget, SegmentPool } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
@@ -32,6 +32,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   readonly #host: Host;
   readonly #pipes: PipeSet;
   readonly #pool: ChunkPool = new ChunkPool();
+  readonly #segments: SegmentPool = new SegmentPool();
   #crypt: PacketCrypt | undefined;
   #slots: Slot[] = [];
   #next = 0;
@@ -93,6 +94,8 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       pool: this.#pool,
       codec: openCodec(options.compression),
       counters: this.counters,
+      flight: new FlightBudget(options.session.inflightFloor),
+      segments: this.#segments,
       pipes: this.#pipes,
       notes: new SocketNotes(options.logger),
       events: this,
@@ -160,7 +163,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       streams: this.#pipes.size,
       links: this.#slots.flatMap((slot) => slot.links),
       chunks: this.#pool.lent,
-      bufferBytes: this.#slots.reduce((sum, slot) => sum + slot.segmentBytes, this.#pool.spareBytes),
+      bufferBytes: this.#segments.byteLength + this.#pool.spareBytes,
     };
   }
 

@@ -5,7 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { ChunkPool } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
-import type { Counters } from '@kcptun/session';
+import type { Counters, FlightBudget, SegmentPool } from '@kcptun/session';
 import { type Host, type HostTimer, type PortRangeAddress, type Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import type { ResolvedClientOptions, ResolvedTunnelOptions } from './options.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
@@ -29,6 +29,8 @@ export interface DialerOptions {
   readonly pool: ChunkPool;
   readonly codec: BlockCodec | undefined;
   readonly counters: Counters;
+  readonly flight: FlightBudget;
+  readonly segments: SegmentPool;
   readonly pipes: PipeSet;
   readonly notes: SocketNotes;
   readonly events: EventEmitter<TunnelEvents>;
@@ -138,12 +140,14 @@ export class Dialer {
   }
 
   #open(address: SocketAddress, choices: number): void {
-    const { host, scheduler, options, crypt, counters } = this.#shared;
+    const { host, scheduler, options, crypt, counters, flight, segments } = this.#shared;
     const udpOptions = {
       role: 'client' as const,
       crypt,
       parameters: options.session,
       counters,
+      flight,
+      segments,
       host: '',
       port: 0,
       remote: address,

@@ -57,13 +57,6 @@ export class Slot implements Task {
     return [...this.#held.keys()];
   }
 
-  /** Bytes of memory for the segments of its sessions. */
-  get segmentBytes(): number {
-    let sum = 0;
-    for (const { udp } of this.#held.values()) sum += udp.endpoint.segments.byteLength;
-    return sum;
-  }
-
   /** Number of connections that wait for a link. */
   get waiting(): number {
     return this.#waiters.length;
