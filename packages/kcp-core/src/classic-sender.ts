@@ -14,6 +14,7 @@ import type { SegmentPool } from './segment-pool.ts';
 import type { SendQuota } from './send-quota.ts';
 import { SendWindow } from './send-window.ts';
 import type { KcpStats } from './stats.ts';
+import { TailProbe } from './tail-probe.ts';
 
 /** Transmissions of a segment from which on another timeout counts as persistent loss. */
 const PERSISTENT_XMIT = 3;
@@ -42,10 +43,13 @@ export class ClassicSender {
   deadLink = false;
   /** The congestion controller, if there is one. */
   congestion: CongestionController | undefined;
+  /** Whether the end of a burst is sent again before its timeout. */
+  probesTail = false;
   readonly #quota: SendQuota;
   readonly #pool: SegmentPool;
   readonly #stats: KcpStats;
   readonly #fastAcks: FastAcks;
+  readonly #tail: TailProbe = new TailProbe();
   readonly #sample: AckSample = { now: 0, acked: 0, delivered: 0, lost: 0, rtt: -1, inflight: 0, wnd: 0, blocked: false };
   #sampledDelivered = 0;
   #sampledRetrans = 0;
@@ -171,6 +175,7 @@ export class ClassicSender {
     }
     if (window.unsent !== window.nxt) this.#sendNew(cur, resent, writer);
     if (this.#fast + this.#early + this.#timeouts > 0) this.#count(cur);
+    if (this.probesTail) this.#lookAtTail(cur, writer);
 
     // Step 6.
     if (congestion !== undefined) {
@@ -181,7 +186,7 @@ export class ClassicSender {
 
   /** Not later than the earliest timeout, in ms; `Infinity` when nothing is in flight. */
   get earliest(): number {
-    return this.window.una === this.window.nxt ? Number.POSITIVE_INFINITY : this.#earliest;
+    return this.window.una === this.window.nxt ? Number.POSITIVE_INFINITY : Math.min(this.#earliest, this.#tail.at);
   }
 
   /** Whether a full flush would send something right away: new data that the windows let out, or early retransmissions. */
@@ -280,6 +285,27 @@ export class ClassicSender {
     this.#earliestKept = false;
   }
 
+  /** Sends the first and the last segment that wait for their acknowledgements, when nothing was sent or acknowledged for long enough. */
+  #lookAtTail(cur: number, writer: PacketWriter): void {
+    const window = this.window;
+    if (window.una === window.unsent) {
+      this.#tail.rest();
+      return;
+    }
+    if (!this.#tail.poll(cur, window.delivered, this.rtt, this.interval) || this.#quota.bytes <= 0) return;
+    let last = (window.unsent - 1) >>> 0;
+    while (last !== window.una && window.slot[last & window.mask]! < 0) last = (last - 1) >>> 0;
+    let first = window.una;
+    while (first !== last && window.slot[first & window.mask]! < 0) first = (first + 1) >>> 0;
+    if (window.slot[first & window.mask]! < 0) return;
+    const count = first === last ? 1 : 2;
+    this.#transmit(first, first & window.mask, cur, writer);
+    if (count === 2) this.#transmit(last, last & window.mask, cur, writer);
+    this.#earliestKept = false;
+    this.#stats.earlyRetransSegs += count;
+    this.#stats.retransSegs += count;
+  }
+
   #transmit(sn: number, index: number, cur: number, writer: PacketWriter): void {
     const window = this.window;
     const xmit = window.xmit[index]! + 1;
@@ -287,6 +313,7 @@ export class ClassicSender {
     window.xmit[index] = xmit;
     window.ts[index] = cur;
     window.resendts[index] = cur + window.rto[index]!;
+    this.#tail.lastSent = cur;
     writer.reserve(OVERHEAD + length);
     writer.header(CMD_PUSH, window.frg[index]!, cur, sn, length);
     writer.payload(this.#pool, window.slot[index]!, length);

@@ -95,6 +95,7 @@ export class Kcp {
     this.#writer = new PacketWriter(sink, this.conv, resolved.mtu);
     const mss = resolved.mtu - OVERHEAD;
     this.#sender = new ClassicSender(this.#pool, this.stats, this.quota, resolved.startSn, mss, options.congestion ?? this.#reno);
+    this.#sender.probesTail = options.probesTail ?? false;
     this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn);
     this.noDelay(resolved.nodelay, resolved.interval, resolved.resend, resolved.nc);
     this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? 0);

@@ -52,6 +52,11 @@ export interface KcpOptions {
   readonly stream?: boolean;
   /** Controller to be used whatever `nc` says; by default kcp-go's window while `nc` is 0. */
   readonly congestion?: CongestionController;
+  /**
+   * Send the first and the last unanswered segment again some round trips after nothing was sent or acknowledged any more, without waiting for their
+   * timeouts (default false, as kcp-go).
+   */
+  readonly probesTail?: boolean;
   /** Payload memory, possibly shared with other conversations; by default a pool of its own. */
   readonly pool?: SegmentPool;
   /** First sn in both directions, u32 (default 0). For tests of the wrap. */

@@ -132,6 +132,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       rcvWnd: p.rcvWnd,
       mtu: kcpMtu(p, overhead),
       stream: true,
+      probesTail: true,
       pool: context.segments,
     });
     this.kcp.deferFlush = true;
