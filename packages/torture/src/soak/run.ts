@@ -86,12 +86,17 @@ async function startEnd(options: EndOptions): Promise<End> {
 }
 
 async function answer(child: ChildProcess, name: string): Promise<unknown> {
-  const died = once(child, 'exit').then(([code, signal]) => {
+  const over = new AbortController();
+  const died = once(child, 'exit', over).then(([code, signal]) => {
     throw new Error(`the ${name} ended with ${code ?? signal}`);
   });
   died.catch(() => {});
-  const [message] = await Promise.race([once(child, 'message'), died]);
-  return message;
+  try {
+    const [message] = await Promise.race([once(child, 'message', over), died]);
+    return message;
+  } finally {
+    over.abort();
+  }
 }
 
 async function writeSnapshots(folder: string, sample: number, ends: Readonly<Record<string, End>>): Promise<void> {
