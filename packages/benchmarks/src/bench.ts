@@ -13,7 +13,7 @@ import { type BulkResult, measureBulk } from './bulk.ts';
 import { measureEcho } from './echo-measure.ts';
 import { measureIdle } from './idle.ts';
 import { runInNamespace } from './namespace.ts';
-import { type Entry, mergeResults, type Row } from './results.ts';
+import { type Entry, mergeResults, ONE_STREAM, type Row } from './results.ts';
 import { BULK, type BulkScenario, flagsOf, SCRIPTS } from './scenarios.ts';
 import { median } from './traffic.ts';
 import { findPrograms, type Program } from './tunnel-programs.ts';
@@ -73,14 +73,18 @@ async function bulk(scenario: BulkScenario): Promise<void> {
   console.log(`\n${scenario.name}`);
   const programs = findPrograms(['ours', 'go', 'go1', ...(scenario.others ?? [])]);
   const megabytes = Math.min(most, scenario.megabytes ?? most);
-  const results = await interleaved(programs, (program) =>
+  const { streams = 1, sessions = 1 } = scenario;
+  // What many of something keep of the speed of one says nothing unless both are of one run.
+  const [ours] = programs as [Program];
+  const one = { ...ours, name: ONE_STREAM };
+  const results = await interleaved(streams > 1 ? [ours, one, ...programs.slice(1)] : programs, (program) =>
     measureBulk(program, {
       flags: flagsOf(scenario),
       megabytes,
       direction: scenario.direction ?? 'up',
       data: scenario.comp ?? 'random',
-      streams: scenario.streams ?? 1,
-      sessions: scenario.sessions ?? 1,
+      streams: program === one ? 1 : streams,
+      sessions: program === one ? 1 : sessions,
     }),
   );
   const rows = results.map(([program, list]) => ({ program: program.name, figures: mediansOf(list) }));
@@ -149,7 +153,7 @@ function mediansOf(list: readonly BulkResult[]): Row['figures'] {
 function printBulk({ program, figures }: Row, all: readonly Row[]): void {
   const { mbps = 0, clientCpu = 0, serverCpu = 0, clientRss = 0, serverRss = 0 } = figures;
   const ratios = all
-    .filter((other) => other.program !== program && other.program.startsWith('go 2026'))
+    .filter((other) => other.program !== program && (other.program.startsWith('go 2026') || other.program === ONE_STREAM))
     .map((other) => {
       const theirs = (other.figures['clientCpu'] ?? 0) + (other.figures['serverCpu'] ?? 0);
       const rate = (mbps / (other.figures['mbps'] ?? 0)).toFixed(2);

@@ -2,6 +2,7 @@
 //
 //   node dist/memory.js [--size 1000] [--rounds 1] [--wnd 1024]
 //
+// With several rounds it also prints how resident memory went on per GB after the first of them (least squares).
 // Exits with 1 when an idle client has 80 MB or more, or one of them 200 MB or more afterwards. Linux only: it reads /proc.
 
 import type { ChildProcess } from 'node:child_process';
@@ -56,6 +57,18 @@ const { client, server, connect, stop } = await startOwnPair((side, { listen, fo
   ...flags,
 ]);
 let failed = false;
+/** Resident memory of each end after each transfer, in MB. */
+const seen = { client: [] as number[], server: [] as number[] };
+
+/** Growth in MB per transfer, the first two left out. */
+function slope(values: readonly number[]): number {
+  const list = values.slice(2);
+  const middle = (list.length - 1) / 2;
+  const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
+  const products = list.reduce((sum, value, index) => sum + (index - middle) * (value - mean), 0);
+  const squares = list.reduce((sum, _, index) => sum + (index - middle) ** 2, 0);
+  return products / squares;
+}
 
 function report(what: string, child: ChildProcess, limit: number): void {
   const { now, peak } = memory(child);
@@ -68,13 +81,22 @@ try {
   report('server, idle', server, IDLE_LIMIT);
   const { near, far } = await connect();
   const size = Number(values.size) * 1e6;
+  const after = (what: string): void => {
+    report(`client, ${what}`, client, LOADED_LIMIT);
+    report(`server, ${what}`, server, LOADED_LIMIT);
+    seen.client.push(memory(client).now);
+    seen.server.push(memory(server).now);
+  };
   for (let round = 1; round <= Number(values.rounds); round++) {
     await move(near, far, size);
-    report(`client, ${values.size} MB up, round ${round}`, client, LOADED_LIMIT);
-    report(`server, ${values.size} MB up, round ${round}`, server, LOADED_LIMIT);
+    after(`${values.size} MB up, round ${round}`);
     await move(far, near, size);
-    report(`client, ${values.size} MB down, round ${round}`, client, LOADED_LIMIT);
-    report(`server, ${values.size} MB down, round ${round}`, server, LOADED_LIMIT);
+    after(`${values.size} MB down, round ${round}`);
+  }
+  if (Number(values.rounds) > 2) {
+    for (const end of ['client', 'server'] as const) {
+      console.log(`${end}: ${(slope(seen[end]) / (size / 1e9)).toFixed(2)} MB per GB after the first round`);
+    }
   }
 } finally {
   stop();

@@ -4,6 +4,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
+/** Our programs with one stream in one session, in rows of many: what those keep of its speed. */
+export const ONE_STREAM = 'ours, one stream';
+
 /** Figures of one program in one scenario, medians. */
 export interface Row {
   readonly program: string;

@@ -38,7 +38,7 @@ export const BULK: readonly BulkScenario[] = [
   { id: 'streams-100', name: 'aes, FEC 10/3, 100 streams in a session', streams: 100, megabytes: 200 },
   { id: 'streams-1000', name: 'aes, FEC 10/3, 1000 streams in a session', streams: 1000, megabytes: 200 },
   { id: 'sessions-100', name: 'aes, FEC 10/3, 100 sessions', streams: 100, sessions: 100, megabytes: 200 },
-  { id: 'sessions-1000', name: 'aes, FEC 10/3, 1000 sessions', streams: 1000, sessions: 1000, megabytes: 100 },
+  { id: 'sessions-1000', name: 'aes, FEC 10/3, 1000 sessions', streams: 1000, sessions: 1000, megabytes: 200 },
   { id: 'no-offload', name: 'aes, FEC 10/3, without UDP segmentation offload', network: 'no-offload' },
   { id: 'loss', name: 'aes, FEC 10/3, 5 % random loss', network: 'loss', megabytes: 100 },
 ];

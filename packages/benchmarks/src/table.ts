@@ -1,7 +1,7 @@
 // Results as Markdown, for docs/PERFORMANCE.md: node dist/table.js [results/loopback.json]
 
 import { join } from 'node:path';
-import { type Entry, type Row, readResults } from './results.ts';
+import { type Entry, ONE_STREAM, type Row, readResults } from './results.ts';
 import { BULK } from './scenarios.ts';
 
 const file = process.argv[2] ?? join(import.meta.dirname, '..', 'results', 'loopback.json');
@@ -38,10 +38,11 @@ for (const { name, lines } of entries) {
 
 /** A line per program; ratios name both of Go's selves. */
 function bulkLines({ name, rows = [] }: Entry): string[] {
-  const [go, alone] = [GO, GO_ALONE].map((wanted) => rows.find(({ program }) => program === wanted));
+  const [go, alone, one] = [GO, GO_ALONE, ONE_STREAM].map((wanted) => rows.find(({ program }) => program === wanted));
   return rows.map((row, index) => {
     const isGo = row === go || row === alone;
-    const throughput = isGo ? '' : `${fixed(rate(row) / rate(go), 2)} x / ${fixed(rate(row) / rate(alone), 2)} x`;
+    const ofOne = one === undefined || row !== rows[0] ? '' : `, ${fixed((rate(row) / rate(one)) * 100, 0)} % of one stream`;
+    const throughput = isGo ? '' : `${fixed(rate(row) / rate(go), 2)} x / ${fixed(rate(row) / rate(alone), 2)} x${ofOne}`;
     const spent = isGo ? '' : `${fixed(cpu(row) / cpu(go), 2)} x / ${fixed(cpu(row) / cpu(alone), 2)} x`;
     const { mbps, clientCpu, serverCpu, clientRss, serverRss } = row.figures;
     return (
