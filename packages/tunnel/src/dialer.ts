@@ -161,8 +161,12 @@ export class Dialer {
       onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
       onTrouble: (trouble: Error) => {
         logSocketTrouble(options.logger, trouble);
-        if (opened === undefined || this.#closed || !trouble.message.includes('ECONNREFUSED')) return;
-        if (this.#passedOver < choices - 1) this.#events.onRefused(opened);
+        const socket = opened;
+        if (socket === undefined || !trouble.message.includes('ECONNREFUSED') || this.#passedOver >= choices - 1) return;
+        // A socket says so while its sessions are being flushed: none of them can be closed now.
+        host.defer(() => {
+          if (!this.#closed) this.#events.onRefused(socket);
+        });
       },
     };
     const done = (failure: Error | undefined, udp: UdpEndpoint | undefined): void => {

@@ -106,10 +106,15 @@ export class PipeSet {
     return movable;
   }
 
-  /** Begins a detached stream anew in another link; only a client has such. */
+  /** Begins a detached stream anew in another link, or ends it when that can not be done; only a client has such. */
   move(pipe: Pipe, link: Link): void {
     if (pipe.done) return;
-    pipe.move(link, link.openStream());
+    try {
+      pipe.move(link, link.openStream());
+    } catch (cause) {
+      pipe.destroy(cause as Error); // the link is full
+      return;
+    }
     this.#started(pipe, true, 'moved');
   }
 

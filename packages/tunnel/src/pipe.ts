@@ -152,9 +152,15 @@ export class Pipe implements ByteEvents {
     this.#encrypt?.encrypt(bytes, 0, bytes.length);
     this.sent += bytes.length;
     if (this.#early !== undefined) this.#keep(bytes);
-    if (this.#detached) return;
+    if (this.#detached) {
+      // What can not be kept can not begin anew.
+      if (this.#early === undefined) this.destroy(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', 'the server has started over'));
+      return;
+    }
     stream.write(bytes);
     this.link.kick();
+    // The link may just have learned that its peer is gone, and the pipe have begun anew elsewhere.
+    if (this.stream !== stream) return;
     this.#kept.keep(stream);
     if (!stream.congested || this.#paused) return;
     this.#paused = true;

@@ -139,7 +139,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#targets.cancel();
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
     for (const link of [...this.#links]) link.close();
-    for (const endpoint of [...this.#sockets, ...this.#fakeTcpSockets]) endpoint.close();
+    for (const endpoint of this.#endpoints) endpoint.close();
     this.#crypt?.close();
     this.#pipes.close();
     this.emit('stopped');
@@ -176,13 +176,17 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
       streams: this.#pipes.size,
       links: [...this.#links],
       chunks: this.#pool.lent,
-      bufferBytes: this.#sockets.reduce((sum, udp) => sum + udp.endpoint.segments.byteLength, this.#pool.spareBytes),
+      bufferBytes: this.#endpoints.reduce((sum, { endpoint }) => sum + endpoint.segments.byteLength, this.#pool.spareBytes),
     };
   }
 
   /** What the sessions and their streams do at this moment; costs time in proportion to their number. */
   sessions(): SessionInfo[] {
     return this.#pipes.describe(this.#links, this.#host.now());
+  }
+
+  get #endpoints(): UdpEndpoint[] {
+    return [...this.#sockets, ...this.#fakeTcpSockets];
   }
 
   get #idle(): boolean {

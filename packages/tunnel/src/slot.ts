@@ -181,8 +181,12 @@ export class Slot implements Task {
   #refused(udp: UdpEndpoint): void {
     const held = [...this.#held.values()].find((each) => each.udp === udp);
     if (held === undefined || held.link.session.peer === 'answering') return;
+    const forAnother = held.link === this.#candidate;
+    if (forAnother) this.#candidate = undefined;
     this.#dialer.passOver();
     this.#replace(held.link, 'nobody listens there');
+    // What the candidate was made for has no streams in it that would ask for the next one.
+    if (forAnother) this.#seek();
   }
 
   /** The server knows nothing of this session's streams any more: those that it can not have begun begin anew, the others end. */
@@ -256,7 +260,11 @@ export class Slot implements Task {
     events.emit('sessionClosed', link, error);
     // The end may have come in a turn of this very socket: close it after the turn.
     host.setTimer(0, () => udp.close());
-    if (link === this.#candidate) this.#candidate = undefined;
+    if (link === this.#candidate && !this.#closed) {
+      // It ended by itself, unheard: those it was made for still wait.
+      this.#candidate = undefined;
+      this.#dialer.failed(error ?? new TunnelError('KCPTUN_ERR_TUNNEL_EXPIRED', 'the session has expired'));
+    }
     if (link !== this.#current) return;
     this.#current = this.#candidate;
     this.#candidate = undefined;

@@ -1,6 +1,9 @@
 // The sessions of a client: how many, how old, to which port, and what waits for them.
 
-import type { SocketAddress } from '@kcptun/transport';
+import type { PacketBatch } from '@kcptun/common';
+import type { SimHost } from '@kcptun/testkit';
+import { type Host, type SocketAddress, TransportError } from '@kcptun/transport';
+import { TunnelServer } from '@kcptun/tunnel';
 import { describe, expect, it } from 'vitest';
 import { CLIENT, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
 
@@ -8,6 +11,35 @@ const ANSWER = 2000;
 
 function answer(party: Party): void {
   party.send(ANSWER, 4);
+}
+
+/** The same but for some of its properties. */
+function override<T extends object>(base: T, own: Partial<T>): T {
+  return new Proxy(base, {
+    get: (_target, name) => {
+      const value: unknown = Reflect.get(name in own ? own : base, name, base);
+      return typeof value === 'function' ? value.bind(base) : value;
+    },
+  });
+}
+
+/** A machine that is told that nobody listens behind an address, like Linux does: by what a socket to it sends next. */
+function toldOfRefusal(near: SimHost, address: string): Host {
+  const host: Host = near;
+  return override(host, {
+    openDatagram: (options, events, callback) =>
+      near.openDatagram(options, events, (error, socket) => {
+        if (socket === undefined || options.remote?.address !== address) {
+          callback(error, socket);
+          return;
+        }
+        const send = ({ count }: PacketBatch): number => {
+          events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', 'send ECONNREFUSED'));
+          return count;
+        };
+        callback(undefined, override(socket, { send }));
+      }),
+  });
 }
 
 describe('sessions', () => {
@@ -130,6 +162,51 @@ describe('sessions', () => {
     expect(first.error?.message).toContain('ECONNRESET');
     simulation.stop();
   });
+
+  it('go on to the next address of the name when nobody listens at the one that was to take over', async () => {
+    const simulation = await Simulation.start({
+      onTarget: answer,
+      clientHost: (near) => toldOfRefusal(near, '10.9.9.9'),
+      client: { remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } },
+    });
+    simulation.world.names.set('server.example', `${SERVER} 10.9.9.9 10.0.0.4`);
+    const spare = new TunnelServer({
+      key: 'k',
+      host: simulation.world.host('10.0.0.4'),
+      listen: { host: '', minPort: 29_900, maxPort: 29_900 },
+      target: { host: SERVER, port: 80 },
+    });
+    await spare.start();
+    const first = simulation.connect(4);
+    first.send(1000);
+    simulation.run(() => first.received === ANSWER, SECOND);
+    simulation.server.stop();
+    simulation.world.clock.advanceBy(100);
+    const second = simulation.connect(4);
+    second.send(1000);
+    // It is in the session that is silent, and ends with it as soon as another one answers.
+    simulation.run(() => second.closed, 10 * SECOND);
+    expect(second.error?.message).toContain('ECONNRESET');
+    expect(simulation.client.stats().links.map(({ remoteLabel }) => remoteLabel)).toEqual(['10.0.0.4:29900']);
+    simulation.exchange(ANSWER, SECOND);
+    spare.stop();
+    simulation.stop();
+  });
+});
+
+it('a refusal that comes while packets are being sent moves what was sent to the next address', async () => {
+  const simulation = await Simulation.start({
+    onTarget: answer,
+    clientHost: (near) => toldOfRefusal(near, '10.9.9.9'),
+    client: { remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 }, session: { sndWnd: 1024 } },
+  });
+  simulation.world.names.set('server.example', `10.9.9.9 ${SERVER}`);
+  const app = simulation.connect(4);
+  app.send(200_000);
+  simulation.run(() => simulation.targets[0]?.received === 200_000 && app.received === ANSWER, 5 * SECOND);
+  expect(simulation.targets[0]).toMatchObject({ received: 200_000, wrong: -1 });
+  expect(app).toMatchObject({ wrong: -1, closed: false });
+  simulation.stop();
 });
 
 describe('a stop', () => {

@@ -2,7 +2,7 @@
 
 import type { Logger } from '@kcptun/common';
 import { checkPattern, type DatagramTap, patternBytes, type SimHost, type SimLink, SimWorld } from '@kcptun/testkit';
-import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import type { ByteConnection, ByteEvents, Host } from '@kcptun/transport';
 import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer, type TunnelServerOptions } from '@kcptun/tunnel';
 import { expect } from 'vitest';
 
@@ -65,6 +65,8 @@ export interface Setting {
   readonly server?: Partial<TunnelServerOptions>;
   readonly targetHost?: string;
   readonly tap?: DatagramTap;
+  /** Stands between the client and its machine. */
+  readonly clientHost?: (near: SimHost) => Host;
 }
 
 export class Simulation {
@@ -92,7 +94,7 @@ export class Simulation {
     this.client = new TunnelClient({
       key: 'k',
       logger: this.clientLines,
-      host: this.near,
+      host: setting.clientHost?.(this.near) ?? this.near,
       listen: { host: '', port: 12_948 },
       remote: { host: SERVER, minPort: 29_900, maxPort: 29_900 },
       ...setting.shared,
