@@ -17,6 +17,8 @@ const REQUEST_TIMEOUT = 5000;
 /** Length of a CPU profile in seconds: when not given (that of Go), and the most. */
 const DEFAULT_SECONDS = 30;
 const MAX_SECONDS = 300;
+/** What paths are read against. */
+const BASE = 'http://localhost';
 
 /** Options of {@link startProfileServer}. */
 export interface ProfileServerOptions {
@@ -68,10 +70,18 @@ class Profiler {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? '/', 'http://localhost');
     if (!isTrusted(request, this.#options.host)) {
       respond(response, 403, 'refused: open this page by its IP address or as localhost, and not from another site\n');
-    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return;
+    }
+    // Node hands on what it got, of which not all is a URL: `//`, for example.
+    const target = request.url ?? '/';
+    if (!URL.canParse(target, BASE)) {
+      respond(response, 400, 'that is no path; see /\n');
+      return;
+    }
+    const url = new URL(target, BASE);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
       respond(response, 405, 'only GET\n');
     } else if (url.pathname === '/stats') {
       respond(response, 200, `${JSON.stringify(this.#options.stats(), undefined, 1)}\n`, 'application/json');

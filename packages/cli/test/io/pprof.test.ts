@@ -43,6 +43,8 @@ test('profiles, statistics, a page that explains them; strangers and nonsense ar
 
   const refused = async (path: string, options: http.RequestOptions = {}) => (await ask(pprof, path, options)).status;
   expect(await refused('/nothing')).toBe(404);
+  // No URL at all: a program that ends on it could be ended by any web page.
+  for (const path of ['//', '//[', 'http://']) expect(await refused(path)).toBe(400);
   expect(await refused('/stats', { method: 'POST' })).toBe(405);
   expect(await refused('/stats', { headers: { host: 'evil.example' } })).toBe(403);
   expect(await refused('/debug/pprof/heap', { headers: { 'sec-fetch-site': 'cross-site' } })).toBe(403);
