@@ -113,9 +113,9 @@ describe('a server that is only slow to answer', () => {
       simulation.world.clock.advanceBy(3 * SECOND);
     }
     expect(app.closed).toBe(false);
-    expect(gone(simulation)).toEqual([]);
-    // At worst another session was made for a while, and the stream lives on in its own.
+    // At worst another session was made for a while, which ends when it is silent and carries nothing; the stream lives on in its own.
     expect(simulation.client.stats().links.length).toBeLessThanOrEqual(2);
+    expect(gone(simulation).length).toBeLessThanOrEqual(1);
     simulation.run(() => simulation.targets[0]?.received === sent, 60 * SECOND);
     simulation.stop();
   });
