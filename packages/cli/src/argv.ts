@@ -56,7 +56,9 @@ export function scanArguments(side: Side, argv: readonly string[]): ScannedArgum
     const option = findOption(side, name);
     if (option === undefined) {
       const retired = explainRetired(name);
-      problems.push(retired === undefined ? `${word}: there is no such flag; ${suggest(side, name)}` : `--${name} ${retired}`);
+      // Without its value, which may be the secret of a misspelt --key.
+      const [flag] = word.split('=', 1);
+      problems.push(retired === undefined ? `${flag}: there is no such flag; ${suggest(side, name)}` : `--${name} ${retired}`);
       // The word behind it would be its value: one mistake, one line.
       if (text === undefined && at + 1 < argv.length && !argv[at + 1]?.startsWith('-')) at += 1;
       continue;

@@ -54,7 +54,6 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
   const manager = new ServiceManager(process.env, logger);
   logger.info(`version: ${programVersion()}`, { version: programVersion() });
   for (const line of settings.warnings) logger.warn(line);
-  for (const line of settings.pending) logger.warn(line);
   const advice = adviseOnOpenFiles();
   if (advice !== undefined) logger.warn(advice);
   try {
@@ -117,10 +116,12 @@ function handleSignals(life: Life): void {
       process.kill(process.pid, 'SIGTERM');
       return;
     }
-    manager.reload(() => file?.reopen());
-    logger.info(file === undefined ? 'SIGHUP: nothing to do, there is no --log to open anew' : 'SIGHUP: the log file was opened anew', {
-      event: 'reload',
+    let text = 'SIGHUP: nothing to do, there is no --log to open anew';
+    manager.reload(() => {
+      if (file === undefined) return;
+      text = file.reopen() ? 'SIGHUP: the log file was opened anew' : 'SIGHUP: the log file can not be opened anew, this one stays in use';
     });
+    logger.info(text, { event: 'reload' });
   });
 }
 

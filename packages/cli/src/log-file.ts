@@ -40,15 +40,20 @@ export class LogFile {
     }
   }
 
-  /** Closes the file and opens what has its name now, because a rotation has moved it away. When that fails, the old one stays in use. */
-  reopen(): void {
+  /**
+   * Closes the file and opens what has its name now, because a rotation has moved it away.
+   * @returns whether that was possible; the old one stays in use when it was not
+   */
+  reopen(): boolean {
     try {
       const descriptor = openForAppending(this.#path);
       closeSync(this.#descriptor);
       this.#descriptor = descriptor;
       this.#torn = false;
+      return true;
     } catch (error) {
       this.#complain(`the log file ${this.#path} can not be re-opened: ${(error as Error).message}`);
+      return false;
     }
   }
 }

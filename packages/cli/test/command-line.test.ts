@@ -233,7 +233,9 @@ describe('problems', () => {
     ],
     ['server', ['--maxspeed', '5'], '--maxspeed was the misspelt name of one release; write --ratelimit'],
     ['client', ['--dcp', '5'], '--dcp: there is no such flag; did you mean --dscp?'],
-    ['server', ['--conn=5'], '--conn=5: there is no such flag; it is one of kcptun-client'],
+    ['server', ['--conn=5'], '--conn: there is no such flag; it is one of kcptun-client'],
+    // What is misspelt may be the key.
+    ['client', ['--kee=hush'], '--kee: there is no such flag; did you mean --key?'],
     ['client', ['--sndwnd', '65536'], '--sndwnd 65536: is out of range; use 1 to 65535 packets'],
     ['client', ['--keepalive', '31'], '--keepalive 31: is out of range; use 1 to 30 seconds'],
     ['client', ['--smuxver', '3'], '--smuxver 3: is out of range; use 1 or 2'],
@@ -315,11 +317,5 @@ describe('words at start', () => {
     const { warnings } = run('client', argv);
     expect(warnings.length).toBe(lines.length);
     for (const [index, line] of lines.entries()) expect(warnings[index]).toMatch(line);
-  });
-
-  test('every option has its effect', () => {
-    expect(run('client', ['-autoexpire=600', '-scavengettl=5', '-closewait=3', '-ratelimit=9']).pending).toEqual([]);
-    expect(run('server', ['-closewait=0', '-tcp=false', '-c', 'f'], {}, { pprof: false, snmplog: '' }).pending).toEqual([]);
-    expect(run('server', []).pending).toEqual([]);
   });
 });

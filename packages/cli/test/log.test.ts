@@ -64,13 +64,13 @@ describe('a log file', () => {
     file.write('one\n');
     renameSync(path, join(folder, 'a.log.1'));
     file.write('two\n');
-    file.reopen();
+    expect(file.reopen()).toBe(true);
     file.write('three\n');
     expect(readFileSync(join(folder, 'a.log.1'), 'utf8')).toBe('one\ntwo\n');
     expect(readFileSync(path, 'utf8')).toBe('three\n');
     renameSync(folder, `${folder}-moved`);
     onTestFinished(() => rmSync(`${folder}-moved`, { recursive: true, force: true }));
-    file.reopen();
+    expect(file.reopen()).toBe(false);
     file.write('four\n');
     expect(readFileSync(join(`${folder}-moved`, 'a.log'), 'utf8')).toBe('three\nfour\n');
     expect(complaints).toEqual([expect.stringMatching(/a\.log can not be re-opened: ENOENT/)]);
