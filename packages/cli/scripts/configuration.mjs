@@ -47,7 +47,6 @@ function factsOf(option) {
     ...(option.equal === true ? ['**equal on both ends**'] : []),
     ...(option.systems === undefined ? [] : [`${option.systems.on.map((system) => SYSTEM_NAMES[system]).join(', ')} only`]),
     ...(option.ours === true ? ['not in the Go programs'] : []),
-    ...(option.effective ? [] : ['**no effect yet**']),
   ];
 }
 

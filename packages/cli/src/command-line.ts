@@ -8,7 +8,7 @@ import { ConfigError } from './errors.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { type OptionsOf, optionsOf, type Shell } from './options.ts';
 import { readFlags } from './parser.ts';
-import { adviseOn, applyMode, checkRules, checkSystem, namePending, type Origin, type Values } from './rules.ts';
+import { adviseOn, applyMode, checkRules, checkSystem, type Origin, type Values } from './rules.ts';
 import { checkRange, parseValue } from './values.ts';
 
 /** What a program runs with. */
@@ -19,8 +19,6 @@ export interface Settings<S extends Side> {
   readonly origins: Readonly<Record<string, Origin>>;
   /** Lines to log at start: what was probably not meant. */
   readonly warnings: readonly string[];
-  /** Lines to log at start: what was asked for and is not done yet. */
-  readonly pending: readonly string[];
 }
 
 /** What a command line asks for. */
@@ -65,7 +63,7 @@ export function parseCommandLine<S extends Side>(
   if (collected.problems.length > 0) throw new ConfigError(collected.problems, warnings);
   warnings.push(...applyMode(values, origins), ...onSystem.warnings, ...adviseOn(values, origins));
   const options = Object.freeze(values) as unknown as OptionsOf<S>;
-  const settings: Settings<S> = { side, options, origins, warnings, pending: namePending(side, values, origins) };
+  const settings: Settings<S> = { side, options, origins, warnings };
   const shell = settings.options.completion;
   if (shell !== 'off') return { action: 'completion', shell };
   const format = settings.options['print-config'];

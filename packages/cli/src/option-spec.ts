@@ -62,10 +62,6 @@ export interface OptionSpec {
   readonly hidden?: true;
   /** Never shown in messages. */
   readonly secret?: true;
-  /** Whether it does something already; what does not is still read and checked, and said at start when `off` is left. */
-  readonly effective: boolean;
-  /** The value that asks for nothing, for options with `systems` or without effect; by default that of the table. */
-  readonly off?: OptionValue;
 }
 
 /** Upper end of the ranges that have no other: the largest of Go's smallest integers, so that any value works at both ends. */
@@ -84,7 +80,7 @@ export function option(
   rest: Rest = {},
   jsonKey: string | null = name,
 ): OptionSpec {
-  return { name, group, aliases: [], type, defaults, help, ...(jsonKey === null ? {} : { jsonKey }), effective: true, ...rest };
+  return { name, group, aliases: [], type, defaults, help, ...(jsonKey === null ? {} : { jsonKey }), ...rest };
 }
 
 /** The same default on both sides. */

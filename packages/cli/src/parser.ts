@@ -51,9 +51,10 @@ export async function helpText(side: Side): Promise<string> {
   return await parser
     .usage(`kcptun-${side}: ${role}\n\nUsage: kcptun-${side} [options]`)
     .epilogue(
-      `Example: ${example}\n\nA -c file wins over flags, flags win over the environment. Everything that need not be equal on both ends may differ.\n` +
+      `Example: ${example}\n\nA -c file wins over flags, flags win over the environment. What is not marked as equal on both ends may differ.\n` +
         '--mode manual takes --nodelay, --interval, --resend and --nc; --acknodelay acknowledges at once.\n' +
-        '-mode fast3, --mode fast3 and --mode=fast3 are the same. JSON keys are the names of the flags, but qpp and qpp-count.',
+        '-mode fast3, --mode fast3 and --mode=fast3 are the same.\n' +
+        'JSON keys are the names of the flags, but qpp, qpp-count and qpp-gen.',
     )
     .getHelp();
 }
@@ -68,7 +69,7 @@ function describe(option: OptionSpec): string {
   if (option.systems !== undefined) parts.push(`on ${option.systems.on.map((each) => SYSTEM_NAMES[each]).join(', ')} only`);
   const choices = option.bare === undefined && option.choices !== undefined ? `: ${option.choices.join(', ')}` : '';
   const zero = option.zero === undefined ? '' : `; 0: ${option.zero}`;
-  return `${parts.join(', ')}${choices}${zero}${option.effective ? '' : ' (no effect yet)'}`;
+  return `${parts.join(', ')}${choices}${zero}`;
 }
 
 function createParser(side: Side, describe: (option: OptionSpec) => Options): Argv {

@@ -111,8 +111,8 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
  * @param system - as `process.platform` says it
  */
 export function checkSystem(side: Side, values: Readonly<Values>, system: string): { problems: RuleProblem[]; warnings: string[] } {
-  const asked = optionsOf(side).filter(({ name, systems, defaults, off }) => {
-    return systems !== undefined && !systems.on.some((each) => each === system) && values[name] !== (off ?? defaults[side]);
+  const asked = optionsOf(side).filter(({ name, systems, defaults }) => {
+    return systems !== undefined && !systems.on.some((each) => each === system) && values[name] !== defaults[side];
   });
   const textOf = ({ systems }: OptionSpec): string => `works on ${systems?.on.map((each) => SYSTEM_NAMES[each]).join(', ')} only`;
   const systemName = Object.hasOwn(SYSTEM_NAMES, system) ? SYSTEM_NAMES[system as System] : system;
@@ -124,13 +124,6 @@ export function checkSystem(side: Side, values: Readonly<Values>, system: string
       .filter(({ systems }) => systems?.elsewhere === 'ignored')
       .map((option) => `--${option.name} ${values[option.name]} ${textOf(option)} and has no effect on ${systemName}`),
   };
-}
-
-/** One line for each option that was set to something and does not do it yet. */
-export function namePending(side: Side, values: Readonly<Values>, origins: Readonly<Record<string, Origin>>): string[] {
-  return optionsOf(side)
-    .filter((option) => !option.effective && origins[option.name] !== 'default' && values[option.name] !== option.off)
-    .map((option) => `--${option.name} ${values[option.name]} has no effect yet`);
 }
 
 function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {

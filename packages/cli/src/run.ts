@@ -67,10 +67,10 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
 
 function sessionOptions(o: SharedOptions): NonNullable<TunnelOptions['session']> {
   return {
-    nodelay: o.nodelay === 0 ? 0 : 1,
-    interval: Math.min(5000, Math.max(10, o.interval)),
-    resend: Math.max(0, o.resend),
-    nc: o.nc === 0 ? 0 : 1,
+    nodelay: o.nodelay,
+    interval: o.interval,
+    resend: o.resend,
+    nc: o.nc,
     sndWnd: o.sndwnd,
     rcvWnd: o.rcvwnd,
     mtu: o.mtu,

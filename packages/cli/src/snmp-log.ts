@@ -17,19 +17,17 @@ export interface SnmpLogOptions {
   readonly snapshot: () => SnmpSnapshot;
 }
 
-/** Writes lines until the returned function is called, which does not keep the process alive. */
-export function startSnmpLog({ path, period, logger, snapshot }: SnmpLogOptions): () => void {
-  if (path === '' || period === 0) return () => {};
-  const timer = setInterval(() => {
+/** Writes lines as long as the process lives, which this does not prolong. */
+export function startSnmpLog({ path, period, logger, snapshot }: SnmpLogOptions): void {
+  if (path === '' || period === 0) return;
+  setInterval(() => {
     try {
       appendSnmpLine(path, new Date(), snapshot());
     } catch (error) {
       // A full disk or a missing folder may be gone at the next line.
       logger.error(`snmp logger: ${(error as Error).message}`);
     }
-  }, period * 1000);
-  timer.unref();
-  return () => clearInterval(timer);
+  }, period * 1000).unref();
 }
 
 /**

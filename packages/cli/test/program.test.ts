@@ -7,7 +7,6 @@ import {
   EXIT_USAGE,
   helpText,
   memoryLine,
-  OPTIONS,
   optionsOf,
   parseCommandLine,
   parseStreamAddress,
@@ -85,10 +84,6 @@ test('mistakes: a line each on standard error, exit code 2', async () => {
 test('settings come back', async () => {
   const { result } = await invoke('client', ['--conn', '2']);
   expect(result).toMatchObject({ side: 'client', options: { conn: 2 } });
-});
-
-test('the list of what has no effect yet', () => {
-  expect(OPTIONS.filter((option) => !option.effective)).toEqual([]);
 });
 
 test('the line about memory names the flags that bound it', () => {
