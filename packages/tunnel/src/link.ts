@@ -187,7 +187,10 @@ export class Link implements SessionOwner, Task {
   }
 
   onPeer(state: PeerState): void {
-    if (!this.#closed) this.#options.events.onPeer?.(state);
+    if (this.#closed) return;
+    // Who has just set the two ends up is told at once what to look at.
+    if (state === 'silent' && !this.#acknowledged) this.#explainSilence();
+    this.#options.events.onPeer?.(state);
   }
 
   onClosed(error: Error | undefined): void {
@@ -230,11 +233,19 @@ export class Link implements SessionOwner, Task {
   /** A peer that gets our packets acknowledges them; its first frame may take until its first NOP, which comes later than ours. */
   #reportSilence(): void {
     this.#timeouts += 1;
-    if (this.#heard || this.#silenceReported) return;
-    const acknowledged = this.session.lastReceived > this.madeAt;
-    if (acknowledged && this.#timeouts < 2 && !this.smux.closed) return;
+    if (this.#heard || (this.#acknowledged && this.#timeouts < 2 && !this.smux.closed)) return;
+    this.#explainSilence();
+  }
+
+  /** Whether the peer has answered anything: it has the same key then. */
+  get #acknowledged(): boolean {
+    return this.session.lastReceived > this.madeAt;
+  }
+
+  #explainSilence(): void {
+    if (this.#silenceReported) return;
     this.#silenceReported = true;
-    this.#options.events.onSilence?.(explainSilence(acknowledged));
+    this.#options.events.onSilence?.(explainSilence(this.#acknowledged));
   }
 
   #transmit(): void {

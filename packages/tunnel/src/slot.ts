@@ -145,7 +145,10 @@ export class Slot implements Task {
           const unused = link.smux.streamCount === 0 && link.session.drained;
           if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);
         },
-        onSilence: (explanation) => options.logger.warn(`${link.remoteLabel}: ${explanation}`),
+        onSilence: (explanation) => {
+          // The session that it was to replace has said so.
+          if (link !== this.#candidate) options.logger.warn(`${link.remoteLabel}: ${explanation}`);
+        },
         onPeer: (state) => this.#judge(link, state),
       },
     });
