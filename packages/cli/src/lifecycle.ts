@@ -1,7 +1,7 @@
 // The life of a program as its surroundings see it: log, signals, files, exit codes. What it does meanwhile is the tunnel's.
 
 import { closeSync, openSync } from 'node:fs';
-import type { Logger } from '@kcptun/common';
+import { isKcptunError, type Logger } from '@kcptun/common';
 import { TunnelClient, type TunnelServer } from '@kcptun/tunnel';
 import { parseStreamAddress } from './addresses.ts';
 import type { Settings } from './command-line.ts';
@@ -9,7 +9,7 @@ import { createLog } from './log.ts';
 import { LogFile } from './log-file.ts';
 import { adviseOnOpenFiles } from './open-files.ts';
 import type { OptionValue, Side } from './option-spec.ts';
-import { optionsOf, type ServerOptions, type SharedOptions } from './options.ts';
+import { type ClientOptions, optionsOf, type ServerOptions, type SharedOptions } from './options.ts';
 import { startProfileServer } from './profile-server.ts';
 import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
 import { ServiceManager } from './service-manager.ts';
@@ -67,9 +67,16 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
     if (options.pprof) startProfiles(`kcptun-${side}`, options, tunnel, logger);
     manager.ready(() => statusOf(tunnel));
   } catch (error) {
-    logger.error((error as Error).message);
+    logger.error(explainFailure(settings, error as Error));
     process.exitCode = EXIT_FAILURE;
   }
+}
+
+/** What the tunnel says, with the flag that it is about. */
+function explainFailure<S extends Side>({ side, options }: Settings<S>, error: Error): string {
+  if (!isKcptunError(error, 'KCPTUN_ERR_TUNNEL_LISTEN')) return error.message;
+  const flag = side === 'client' ? `--localaddr ${(options as ClientOptions).localaddr}` : `--listen ${(options as ServerOptions).listen}`;
+  return `${flag}: ${error.message}`;
 }
 
 /** Whoever reads our output may go away: that is no reason to end. */
