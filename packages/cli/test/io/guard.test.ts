@@ -101,48 +101,51 @@ test('--max-sessions and --max-sessions-per-ip: who comes too late is told to th
   }
 });
 
-test('the server answers nothing that it can not authenticate: garbage, another key, what it has seen already', async () => {
-  const target = await newTarget();
-  const { server, udpPort } = await startPair(target.port);
-  // Datagrams of a real client, recorded on their way.
-  const tap = await newSocket();
-  const upstream = await newSocket();
-  const recorded: Buffer[] = [];
-  let clientPort = 0;
-  tap.on('message', (bytes, { port }) => {
-    clientPort = port;
-    recorded.push(bytes);
-    upstream.send(bytes, udpPort, '127.0.0.1');
-  });
-  upstream.on('message', (bytes) => tap.send(bytes, clientPort, '127.0.0.1'));
-  const { client, port } = await startClient(tap.address().port);
-  await client.during(transfer({ port, upload: 50_000, download: 1000 }));
-  await client.stop(500);
-  const wrongKey: Buffer[] = [];
-  const stranger = await newSocket();
-  stranger.on('message', (bytes) => wrongKey.push(bytes));
-  const other = await startClient(stranger.address().port, ['--key', 'another key']);
-  const trying = transfer({ port: other.port, upload: 1000, download: 10 }).catch(() => {});
-  await until(() => wrongKey.length > 0, 'datagrams with another key');
-  await other.client.stop(500);
-  await trying;
+test.skipIf(process.platform === 'win32')(
+  'the server answers nothing that it can not authenticate: garbage, another key, what it has seen already',
+  async () => {
+    const target = await newTarget();
+    const { server, udpPort } = await startPair(target.port);
+    // Datagrams of a real client, recorded on their way.
+    const tap = await newSocket();
+    const upstream = await newSocket();
+    const recorded: Buffer[] = [];
+    let clientPort = 0;
+    tap.on('message', (bytes, { port }) => {
+      clientPort = port;
+      recorded.push(bytes);
+      upstream.send(bytes, udpPort, '127.0.0.1');
+    });
+    upstream.on('message', (bytes) => tap.send(bytes, clientPort, '127.0.0.1'));
+    const { client, port } = await startClient(tap.address().port);
+    await client.during(transfer({ port, upload: 50_000, download: 1000 }));
+    await client.stop(500);
+    const wrongKey: Buffer[] = [];
+    const stranger = await newSocket();
+    stranger.on('message', (bytes) => wrongKey.push(bytes));
+    const other = await startClient(stranger.address().port, ['--key', 'another key']);
+    const trying = transfer({ port: other.port, upload: 1000, download: 10 }).catch(() => {});
+    await until(() => wrongKey.length > 0, 'datagrams with another key');
+    await other.client.stop(500);
+    await trying;
 
-  const attacker = await newSocket();
-  let answers = 0;
-  attacker.on('message', () => (answers += 1));
-  const before = Number((await counters(server)).get('OutPkts'));
-  const storm = [...recorded, ...wrongKey, ...recorded.map((bytes) => bytes.subarray(0, 19)), Buffer.alloc(1400, 7), Buffer.alloc(0)];
-  for (const bytes of storm) attacker.send(bytes, udpPort, '127.0.0.1');
-  const refused = (snmp: Map<string, string>): number => Number(snmp.get('InCsumErrors'));
-  for (let snmp = await counters(server); refused(snmp) < wrongKey.length + 1; snmp = await counters(server));
-  expect(answers).toBe(0);
-  // What still leaves is for the client that has gone: its session does not know.
-  const after = await counters(server);
-  expect(Number(after.get('PassiveOpens'))).toBe(1);
-  expect(Number(after.get('OutPkts')) - before).toBeLessThan(10);
-  expect(recorded.length).toBeGreaterThan(20);
-  expect(target.stats.connections).toBe(1);
-});
+    const attacker = await newSocket();
+    let answers = 0;
+    attacker.on('message', () => (answers += 1));
+    const before = Number((await counters(server)).get('OutPkts'));
+    const storm = [...recorded, ...wrongKey, ...recorded.map((bytes) => bytes.subarray(0, 19)), Buffer.alloc(1400, 7), Buffer.alloc(0)];
+    for (const bytes of storm) attacker.send(bytes, udpPort, '127.0.0.1');
+    const refused = (snmp: Map<string, string>): number => Number(snmp.get('InCsumErrors'));
+    for (let snmp = await counters(server); refused(snmp) < wrongKey.length + 1; snmp = await counters(server));
+    expect(answers).toBe(0);
+    // What still leaves is for the client that has gone: its session does not know.
+    const after = await counters(server);
+    expect(Number(after.get('PassiveOpens'))).toBe(1);
+    expect(Number(after.get('OutPkts')) - before).toBeLessThan(10);
+    expect(recorded.length).toBeGreaterThan(20);
+    expect(target.stats.connections).toBe(1);
+  },
+);
 
 async function counters(program: {
   mark: number;
@@ -173,47 +176,50 @@ function expectNoKey(text: string): void {
   for (const form of formsOfKey()) expect(text.toLowerCase()).not.toContain(form.toLowerCase());
 }
 
-test('the key is in no line, no counter, no message and no title, whatever goes right or wrong', async () => {
-  const target = await newTarget();
-  const config = file('c.json', JSON.stringify({ key: MARKER, mtu: 1300 }));
-  const broken = file('broken.json', `{ "key": "${MARKER}", "mtu": }`);
-  const wrongType = file('type.json', JSON.stringify({ key: MARKER, mtu: 'x', keys: MARKER.length }));
-  const log = `${newFolder()}/log.txt`;
-  const pair = await startPair(target.port, ['-c', config, '--log-level', 'debug', '--QPP', '--crypt', 'aes-128-gcm']);
-  await pair.client.during(transfer({ port: pair.port, upload: 1000, download: 1000 }));
-  const withEnv = { env: { KCPTUN_KEY: MARKER } };
-  const ended = await Promise.all([
-    runToEnd('server', ['--key', MARKER, '-l', `127.0.0.1:${pair.udpPort}`, '-t', '127.0.0.1:1', '--log', log]),
-    runToEnd('server', ['--key', MARKER, '-l', `127.0.0.1:${pair.udpPort}`, '-t', '127.0.0.1:1', '--log-format', 'json']),
-    runToEnd('client', ['--key', MARKER, '--mtu', '1', '--crypt', 'rot13']),
-    runToEnd('client', ['--key', MARKER, '--nonsense']),
-    runToEnd('client', ['-c', broken]),
-    runToEnd('client', ['-c', wrongType]),
-    runToEnd('client', ['-c', config, '--key', `${MARKER}2`, '--print-config']),
-    runToEnd('client', ['--print-config=json'], withEnv),
-    runToEnd('server', ['--help'], withEnv),
-  ]);
-  expect(ended.filter(({ output }) => output === '')).toHaveLength(1);
-  expect(readFileSync(log, 'utf8')).toMatch(/address already in use/);
-  // Another key at the other end, and a peer that speaks another cipher.
-  const stranger = await startClient(pair.udpPort, ['--key', `${MARKER}3`]);
-  await transfer({ port: stranger.port, upload: 10, download: 10, timeoutMs: 300 }).catch(() => {});
-  await pair.server.waitFor(/failed the integrity check/);
-  for (const program of [pair.client, pair.server]) {
-    await counters(program);
-    // The words of a command line are the system's to show; these programs got the key from the file.
-    const title = readFileSync(`/proc/${program.pid}/comm`, 'latin1');
-    expectNoKey(title);
-    expectNoKey(readFileSync(`/proc/${program.pid}/cmdline`, 'latin1'));
-    await program.stop();
-  }
-  for (const output of [
-    ...ended.map((end) => end.output),
-    pair.client.output,
-    pair.server.output,
-    stranger.client.output,
-    readFileSync(log, 'utf8'),
-  ]) {
-    expectNoKey(output);
-  }
-});
+test.skipIf(process.platform !== 'linux')(
+  'the key is in no line, no counter, no message and no title, whatever goes right or wrong',
+  async () => {
+    const target = await newTarget();
+    const config = file('c.json', JSON.stringify({ key: MARKER, mtu: 1300 }));
+    const broken = file('broken.json', `{ "key": "${MARKER}", "mtu": }`);
+    const wrongType = file('type.json', JSON.stringify({ key: MARKER, mtu: 'x', keys: MARKER.length }));
+    const log = `${newFolder()}/log.txt`;
+    const pair = await startPair(target.port, ['-c', config, '--log-level', 'debug', '--QPP', '--crypt', 'aes-128-gcm']);
+    await pair.client.during(transfer({ port: pair.port, upload: 1000, download: 1000 }));
+    const withEnv = { env: { KCPTUN_KEY: MARKER } };
+    const ended = await Promise.all([
+      runToEnd('server', ['--key', MARKER, '-l', `127.0.0.1:${pair.udpPort}`, '-t', '127.0.0.1:1', '--log', log]),
+      runToEnd('server', ['--key', MARKER, '-l', `127.0.0.1:${pair.udpPort}`, '-t', '127.0.0.1:1', '--log-format', 'json']),
+      runToEnd('client', ['--key', MARKER, '--mtu', '1', '--crypt', 'rot13']),
+      runToEnd('client', ['--key', MARKER, '--nonsense']),
+      runToEnd('client', ['-c', broken]),
+      runToEnd('client', ['-c', wrongType]),
+      runToEnd('client', ['-c', config, '--key', `${MARKER}2`, '--print-config']),
+      runToEnd('client', ['--print-config=json'], withEnv),
+      runToEnd('server', ['--help'], withEnv),
+    ]);
+    expect(ended.filter(({ output }) => output === '')).toHaveLength(1);
+    expect(readFileSync(log, 'utf8')).toMatch(/address already in use/);
+    // Another key at the other end, and a peer that speaks another cipher.
+    const stranger = await startClient(pair.udpPort, ['--key', `${MARKER}3`]);
+    await transfer({ port: stranger.port, upload: 10, download: 10, timeoutMs: 300 }).catch(() => {});
+    await pair.server.waitFor(/failed the integrity check/);
+    for (const program of [pair.client, pair.server]) {
+      await counters(program);
+      // The words of a command line are the system's to show; these programs got the key from the file.
+      const title = readFileSync(`/proc/${program.pid}/comm`, 'latin1');
+      expectNoKey(title);
+      expectNoKey(readFileSync(`/proc/${program.pid}/cmdline`, 'latin1'));
+      await program.stop();
+    }
+    for (const output of [
+      ...ended.map((end) => end.output),
+      pair.client.output,
+      pair.server.output,
+      stranger.client.output,
+      readFileSync(log, 'utf8'),
+    ]) {
+      expectNoKey(output);
+    }
+  },
+);
