@@ -153,7 +153,14 @@ const SYNTAX_TEXT: Readonly<Record<string, string>> = {
 function parseFirstValue(text: string): FirstValue {
   if (text.trim() === '') return { rest: '', problem: 'the file is empty; it must hold one JSON object' };
   const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { disallowComments: true });
+  let root: Node | undefined;
+  try {
+    root = parseTree(text, errors, { disallowComments: true });
+  } catch (error) {
+    // The parser goes as deep as the text does, until its stack is full.
+    if (!(error instanceof RangeError)) throw error;
+    return { rest: '', problem: 'is nested too deeply; it must hold one JSON object, like {"key": "..."}' };
+  }
   const end = root === undefined ? text.length : root.offset + root.length;
   const error = errors.find(({ offset, error: code }) => offset < end || printParseErrorCode(code).startsWith('Close'));
   if (root !== undefined && error === undefined) return { root, rest: text.slice(end).trim() };

@@ -129,6 +129,10 @@ describe('problems', () => {
     expect(read(text).problems).toEqual([`f.json: is not valid JSON: see ${place}`]);
   });
 
+  test('brackets without end are a mistake, not the end of the stack', () => {
+    expect(read(`{"key":${'['.repeat(200_000)}`).problems).toEqual([expect.stringMatching(/^f\.json: is nested too deeply/)]);
+  });
+
   test.each([
     ['ENOENT', '-c f.json: there is no such file'],
     ['EACCES', '-c f.json: no permission to read the file'],
