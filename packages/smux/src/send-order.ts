@@ -41,23 +41,9 @@ export class SendOrder {
 
   /** The stream that sends the next frame, which is told by `sent`; `undefined` when there is none. */
   next(): SmuxStream | undefined {
-    if (this.#credit > 0 || (this.#current === undefined && this.#bulk.length === 0)) {
-      for (let stream = this.#small.shift(); stream !== undefined; stream = this.#small.shift()) {
-        stream.scheduled = false;
-        if (stream.sendable) return stream;
-      }
-    }
-    if (this.#current?.sendable && this.#turn > 0) return this.#current;
-    this.#endTurn();
-    for (let stream = this.#bulk.shift(); stream !== undefined; stream = this.#bulk.shift()) {
-      if (stream.sendable) {
-        this.#current = stream;
-        this.#turn = BULK_TURN;
-        return stream;
-      }
-      stream.scheduled = false;
-    }
-    return undefined;
+    const small = this.#credit > 0 ? this.#nextSmall() : undefined;
+    // Bulk streams that wait may all have lost their windows meanwhile: then small ones need no credit.
+    return small ?? this.#nextBulk() ?? this.#nextSmall();
   }
 
   /** A frame of `length` payload bytes was written for what `next` gave. */
@@ -77,6 +63,28 @@ export class SendOrder {
     this.#small.clear();
     this.#bulk.clear();
     this.#current = undefined;
+  }
+
+  #nextSmall(): SmuxStream | undefined {
+    for (let stream = this.#small.shift(); stream !== undefined; stream = this.#small.shift()) {
+      stream.scheduled = false;
+      if (stream.sendable) return stream;
+    }
+    return undefined;
+  }
+
+  #nextBulk(): SmuxStream | undefined {
+    if (this.#current?.sendable && this.#turn > 0) return this.#current;
+    this.#endTurn();
+    for (let stream = this.#bulk.shift(); stream !== undefined; stream = this.#bulk.shift()) {
+      if (stream.sendable) {
+        this.#current = stream;
+        this.#turn = BULK_TURN;
+        return stream;
+      }
+      stream.scheduled = false;
+    }
+    return undefined;
   }
 
   #endTurn(): void {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { BULK_TURN } from '../src/limits.ts';
 import type { SmuxStream } from '../src/stream.ts';
-import { makeSession, parseFrames, Recorder } from './support.ts';
+import { feed, makeSession, parseFrames, Recorder, upd } from './support.ts';
 
 const FRAME = 8192;
 const TURN = BULK_TURN / FRAME;
@@ -70,5 +70,26 @@ describe('streams that send', () => {
     expect(next(1)).toEqual([0]);
     streams[0]!.close();
     expect(next(100)).toEqual([1, 1]);
+  });
+
+  test('a little leave although they have had their share, when those with much have lost their windows', () => {
+    const client = makeSession(true, { version: 2 });
+    const [much, little] = [client.openStream(0), client.openStream(0)];
+    const sink = new Recorder(1);
+    /** The streams of the frames that one call sends, at most one frame of payload. */
+    const poll = (): number[] => {
+      sink.limit = sink.length + 1;
+      client.pollTransmit(sink);
+      return parseFrames(sink.drain()).map(({ sid }) => sid);
+    };
+    expect([poll(), poll()]).toEqual([[much.sid], [little.sid]]);
+    much.write(new Uint8Array(2 * BULK_TURN));
+    for (let turn = 0; turn < TURN; turn++) {
+      little.write(new Uint8Array(FRAME));
+      expect(poll()).toEqual([little.sid]);
+    }
+    feed(client, upd(much.sid, 0, 0));
+    little.write(new Uint8Array(1));
+    expect(poll()).toEqual([little.sid]);
   });
 });
