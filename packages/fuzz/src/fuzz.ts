@@ -1,9 +1,4 @@
-// Fuzzes everything that reads what others wrote:
-//
-//   node dist/fuzz.js [--target NAME] [--executions 100000] [--guided 50000] [--seed N] [--jobs 2] [--keep]
-//
-// `executions` is per target (the slow ones of command lines and JSON get a part of that), and so is `guided`: those that coverage watches. Each target runs in a process of its own, `jobs` at a time. With --keep what reaches new code is added to the
-// corpus. A failure is shortened, printed as a line for the corpus, and ends the run with exit code 1.
+// `npm run fuzz`: fuzzes everything that reads what others wrote. Each target runs in a process of its own, because coverage is that of a process.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,6 +8,13 @@ import { Coverage } from './coverage.ts';
 import { fuzz } from './engine.ts';
 import { TARGETS } from './targets/index.ts';
 
+const USAGE = `usage: npm run fuzz -- [--target NAME]... [--executions 100000] [--guided 50000] [--seed N] [--jobs 2] [--keep]
+
+Executions are per target (the slow ones of command lines and JSON get a part of that), and so is --guided: those that coverage watches. --jobs
+targets run at a time. With --keep what reaches new code is added to the corpus. A failure is shortened, printed as a line for the corpus, and
+makes the exit code 1.
+Targets: ${TARGETS.map(({ name }) => name).join(', ')}.`;
+
 const { values } = parseArgs({
   options: {
     target: { type: 'string', multiple: true, default: [] },
@@ -21,9 +23,16 @@ const { values } = parseArgs({
     seed: { type: 'string', default: `${Date.now() % 1_000_000_000}` },
     jobs: { type: 'string', default: '2' },
     keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    // Set by this program for the process of a target.
     child: { type: 'boolean', default: false },
   },
 });
+const wrong =
+  (['executions', 'guided', 'seed', 'jobs'] as const)
+    .filter((name) => !/^[0-9]+$/.test(values[name]) || (name === 'jobs' && Number(values[name]) === 0))
+    .map((name) => `--${name} ${values[name]}: a whole number is needed`)[0] ??
+  values.target.filter((name) => !TARGETS.some((target) => target.name === name)).map((name) => `--target ${name}: no such target`)[0];
 
 /** What a process reports of its target. */
 interface Report {
@@ -34,15 +43,15 @@ interface Report {
 /** Our own modules, built or not; not the fuzzer itself. */
 const MODULES = /\/packages\/(?!fuzz|testkit)[a-z-]+\/(dist|src)\//;
 
-if (values.child) {
+if (values.help) {
+  console.log(USAGE);
+} else if (wrong !== undefined) {
+  console.error(`${wrong}\n${USAGE}`);
+  process.exitCode = 2;
+} else if (values.child) {
   process.send?.(fuzzOne(values.target[0] ?? ''));
 } else {
   const names = values.target.length > 0 ? values.target : TARGETS.map(({ name }) => name);
-  const unknown = names.filter((name) => !TARGETS.some((target) => target.name === name));
-  if (unknown.length > 0) {
-    console.error(`no target ${unknown.join(', ')}; there are ${TARGETS.map(({ name }) => name).join(', ')}`);
-    process.exit(2);
-  }
   console.log(`seed ${values.seed}`);
   const reports: Report[] = [];
   const queue = [...names];
@@ -53,18 +62,20 @@ if (values.child) {
   const failed = reports.filter((report) => report.failed).length;
   const executions = reports.reduce((sum, report) => sum + report.executions, 0);
   console.log(`${executions} executions, ${names.length} targets, ${failed} failed`);
-  process.exit(failed === 0 ? 0 : 1);
+  process.exitCode = failed === 0 ? 0 : 1;
 }
 
 async function startChild(name: string): Promise<Report> {
   const { executions, guided, seed, keep } = values;
   const args = ['--child', '--target', name, '--executions', executions, '--guided', guided, '--seed', seed, ...(keep ? ['--keep'] : [])];
   const child = fork(import.meta.filename, args);
-  const [message] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code]) => [{ executions: 0, failed: code !== 0 }]),
-  ]);
-  return message as Report;
+  // A process that ends without a word has failed, whatever its exit code.
+  let report: Report = { executions: 0, failed: true };
+  child.once('message', (message) => {
+    report = message as Report;
+  });
+  await once(child, 'close');
+  return report;
 }
 
 function fuzzOne(name: string): Report {
