@@ -1,10 +1,5 @@
-// The whole comparison, every row interleaved with the Go programs of the same run:
-//
-//   node dist/bench.js [--only aes-fec,echo,micro] [--rounds 5] [--size 300] [--quick] [--out results/name.json] [--list]
-//
-// Prints a line per program with the ratio to Go 2026 and to its stronger self with GOMAXPROCS=1, and merges the medians into a JSON file, so that
-// rows can be measured one by one on a machine that is not always quiet. A row takes one to three minutes with five rounds, all of them
-// about an hour; `--quick` (one round, little data) takes a few minutes and is for trying out. `node dist/table.js` prints the file as Markdown.
+// `npm run bench`: the whole comparison, every row interleaved with the Go programs of the same run. `node dist/table.js` prints the file that it
+// writes as Markdown.
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -18,6 +13,14 @@ import { BULK, type BulkScenario, flagsOf, SCRIPTS } from './scenarios.ts';
 import { median } from './traffic.ts';
 import { findPrograms, type Program } from './tunnel-programs.ts';
 
+const USAGE = `usage: npm run bench -- [--only aes-fec,echo,micro] [--rounds 5] [--size 300] [--quick] [--out FILE]
+       npm run bench -- --list    the rows
+
+Prints a line per program with the ratio to Go 2026 and to its stronger self with GOMAXPROCS=1, and merges the medians into a JSON file (by
+default packages/benchmarks/results/loopback.json), so that rows can be measured one by one on a machine that is not always quiet. Sizes are in
+MB. A row takes one to three minutes with five rounds, all of them about an hour; --quick (one round, little data) takes a few minutes and is
+for trying out.`;
+
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string' },
@@ -25,9 +28,9 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
     // Set by this program for its copy in a namespace.
     inside: { type: 'boolean', default: false },
-    notes: { type: 'string', multiple: true, default: [] },
     out: { type: 'string', default: join(import.meta.dirname, '..', 'results', 'loopback.json') },
   },
 });
@@ -40,11 +43,18 @@ const wanted = values.only.split(',').filter((part) => part !== '');
 /** An id, or what ids begin with: `micro`. */
 const isWanted = (id: string): boolean => wanted.length === 0 || wanted.some((part) => id === part || id.startsWith(`${part}-`));
 
-if (values.list) {
-  for (const { id, name } of [...BULK, { id: 'echo', name: 'round trips' }, { id: 'idle', name: '1000 idle sessions' }, ...SCRIPTS]) {
-    console.log(`${id.padEnd(16)} ${name}`);
-  }
-  process.exit(0);
+const others = [{ id: 'echo', name: 'round trips' }, { id: 'idle', name: `${IDLE_SESSIONS} idle sessions` }, ...SCRIPTS];
+const unknown = wanted.find(
+  (part) => ![...BULK, ...others].some(({ id }, at) => id === part || (at >= BULK.length && id.startsWith(`${part}-`))),
+);
+
+if (values.help || values.list) {
+  console.log(values.help ? USAGE : [...BULK, ...others].map(({ id, name }) => `${id.padEnd(16)} ${name}`).join('\n'));
+  process.exit();
+}
+if (unknown !== undefined || !(rounds >= 1) || !(most > 0)) {
+  console.error(unknown === undefined ? '--rounds and --size are numbers above 0' : `--only ${unknown}: no such row, see --list`);
+  process.exit(2);
 }
 
 for (const scenario of BULK) {
@@ -89,7 +99,7 @@ async function bulk(scenario: BulkScenario): Promise<void> {
   );
   const rows = results.map(([program, list]) => ({ program: program.name, figures: mediansOf(list) }));
   for (const row of rows) printBulk(row, rows);
-  keep({ id: scenario.id, name: scenario.name, rounds, rows, notes: [`${megabytes} MB`, ...values.notes] });
+  keep({ id: scenario.id, name: scenario.name, rounds, rows, notes: [`${megabytes} MB`] });
 }
 
 /** The same program for this row alone, where the network is another. */

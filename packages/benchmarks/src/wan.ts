@@ -1,9 +1,4 @@
-// Plain TCP, the Go program and ours over a long and lossy link:
-//
-//   node dist/wan.js [--rtt 20,100,250] [--loss 0,0.2,1,5,10] [--rate 100] [--only ours,go] [--seconds 8] [--rounds 1] [--lanes 1] [--out FILE]
-//
-// Prints a table for each of goodput, completion time of a small file and latency, writes them as JSON with what the machine is, and a chart
-// as SVG beside it. Needs Linux, root, a C compiler and iproute2. About 25 s per program, link and round; lanes run side by side.
+// `npm run bench:wan`: plain TCP, the Go program and ours over a long and lossy link, measured on Linux as root.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
@@ -13,6 +8,13 @@ import { median } from './traffic.ts';
 import { drawChart } from './wan/chart.ts';
 import type { WanResult } from './wan/peer.ts';
 import { CONTENDERS, measureContender, TITLES } from './wan/run.ts';
+
+const USAGE = `usage: npm run bench:wan -- [--rtt 20,100,250] [--loss 0,0.2,1,5,10] [--rate 100] [--queue 1000] [--only ${CONTENDERS.join(',')}]
+       [--seconds 8] [--rounds 1] [--lanes 1] [--out FILE]
+
+Round-trip times in ms, losses in percent, the rate in Mbit/s, the queue of the bottleneck in packets. Prints a table for each of goodput,
+completion time of a small file and latency, writes them as JSON with what the machine is (by default over packages/benchmarks/results/wan.json),
+and a chart as SVG beside it. Needs Linux, root, a C compiler and iproute2. About 25 s per program, link and round; lanes run side by side.`;
 
 const { values } = parseArgs({
   options: {
@@ -25,8 +27,13 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1' },
     lanes: { type: 'string', default: '1' },
     out: { type: 'string', default: join(import.meta.dirname, '..', 'results', 'wan.json') },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 
 /** One program over one link, medians of the rounds. */
 interface Row extends WanResult {

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,7 +28,7 @@ export interface Lab {
   setCongestionControl(name: string): void;
   /** Starts a program on one of the hosts. It ends with the lab at the latest. */
   start(host: 'near' | 'far', command: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess;
-  /** Ends all programs and takes the hosts down. */
+  /** Ends all programs and takes the hosts down. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -38,7 +38,9 @@ let labs = 0;
 /** Compiles the link. @throws {Error} of the compiler */
 function compileLink(): string {
   if (program !== undefined) return program;
-  program = join(mkdtempSync(join(tmpdir(), 'kcptun-wan-')), 'link');
+  const folder = mkdtempSync(join(tmpdir(), 'kcptun-wan-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  program = join(folder, 'link');
   execFileSync('cc', ['-O2', '-o', program, join(import.meta.dirname, '..', '..', 'wan', 'link.c')]);
   return program;
 }
@@ -51,7 +53,12 @@ export async function openLab(shape: LinkShape, seed: number): Promise<Lab> {
     execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   };
   const children: ChildProcess[] = [];
-  const close = async (): Promise<void> => {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= takeDown();
+    return closing;
+  };
+  const takeDown = async (): Promise<void> => {
     const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
     const gone = running.map((child) => once(child, 'exit'));
     for (const child of running) child.kill('SIGKILL');
@@ -76,7 +83,9 @@ export async function openLab(shape: LinkShape, seed: number): Promise<Lab> {
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     children.push(link);
-    await once(createInterface(link.stdout), 'line');
+    // It says that it is ready, or ends.
+    await Promise.race([once(createInterface(link.stdout), 'line'), once(link, 'exit')]);
+    if (link.exitCode !== null) throw new Error(`the link ended with ${link.exitCode}`);
     for (const [index, name] of [names.near, names.far].entries()) {
       ip('-n', name, 'link', 'set', 'lo', 'up');
       ip('-n', name, 'addr', 'add', `10.77.0.${index + 1}/24`, 'dev', 'wan0');
