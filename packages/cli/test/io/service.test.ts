@@ -26,6 +26,8 @@ async function receive(address: string): Promise<Program> {
   return receiver;
 }
 
+/** Datagrams of our own, also where the tests run without native code, which has a test of its own. */
+const NATIVE = { KCPTUN_NO_NATIVE: undefined };
 const ARGS = ['-l', '127.0.0.1:0', '-r', '127.0.0.1:1', '--key', 'k'];
 
 describe.skipIf(!PYTHON)('NOTIFY_SOCKET', () => {
@@ -33,7 +35,7 @@ describe.skipIf(!PYTHON)('NOTIFY_SOCKET', () => {
     const folder = newFolder();
     const address = join(folder, 'notify');
     const receiver = await receive(address);
-    const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: '100000' };
+    const env = { ...NATIVE, NOTIFY_SOCKET: address, WATCHDOG_USEC: '100000' };
     const client = start('client', [...ARGS, '--log', join(folder, 'log')], { env });
     await receiver.waitFor(/\[READY=1 STATUS=sessions: 0, open streams: 0\]/);
     // What was said before it was ready is nothing.
@@ -52,7 +54,7 @@ describe.skipIf(!PYTHON)('NOTIFY_SOCKET', () => {
   test('a name without a file; the watchdog of another process is not fed', async () => {
     const address = `@kcptun-test-${process.pid}`;
     const receiver = await receive(address);
-    const client = start('client', ARGS, { env: { NOTIFY_SOCKET: address, WATCHDOG_USEC: '20000', WATCHDOG_PID: '1' } });
+    const client = start('client', ARGS, { env: { ...NATIVE, NOTIFY_SOCKET: address, WATCHDOG_USEC: '20000', WATCHDOG_PID: '1' } });
     await receiver.waitFor(/\[READY=1 /);
     client.signal('SIGHUP');
     await receiver.waitFor(/\[RELOADING=1 [^\]]*\]\n\[READY=1\]/);
@@ -69,7 +71,7 @@ describe.skipIf(!PYTHON)('NOTIFY_SOCKET', () => {
   });
 
   test('that leads nowhere: one warning, and the program works', async () => {
-    const env = { NOTIFY_SOCKET: join(newFolder(), 'nobody'), WATCHDOG_USEC: '50000', PATH: '/nowhere' };
+    const env = { ...NATIVE, NOTIFY_SOCKET: join(newFolder(), 'nobody'), WATCHDOG_USEC: '50000', PATH: '/nowhere' };
     const client = start('client', ARGS, { env });
     await client.waitFor(/WARNING: the service manager can not be told anything: not sent, errno 2; .*systemd-notify/);
     client.signal('SIGHUP');
