@@ -1,7 +1,7 @@
 // `npm run bench`: the whole comparison, every row interleaved with the Go programs of the same run. `node dist/table.js` prints the file that it
 // writes as Markdown.
 
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BulkResult, measureBulk } from './bulk.ts';
@@ -67,11 +67,13 @@ if (isWanted('idle')) await idle();
 for (const script of SCRIPTS.filter(({ id }) => isWanted(id))) {
   console.log(`\n${script.name}`);
   const [file = '', ...args] = script.args;
-  const output = execFileSync(process.execPath, [join(import.meta.dirname, file), ...args], {
+  const { stdout: output, status } = spawnSync(process.execPath, [join(import.meta.dirname, file), ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   process.stdout.write(output);
+  // A limit that was passed is a result like any other.
+  if (status !== 0) process.exitCode = 1;
   keep({ id: script.id, name: script.name, rounds: 1, lines: output.trimEnd().split('\n') });
 }
 
