@@ -406,7 +406,8 @@ export class Endpoint implements EndpointContext {
   /** Lets a session follow its peer to another path, when the packet proves that the peer is there now. */
   #follow(session: Session, bytes: Uint8Array, kcpAt: number, path: number, low: number, high: number, now: number): boolean {
     const from = session.path;
-    if (this.#byPath.get(from) !== session || !session.continues(bytes, kcpAt) || this.#guard?.knows(low, high)) return false;
+    if (this.#byPath.get(from) !== session || !session.progress.isNext(bytes, kcpAt, session.kcp) || this.#guard?.knows(low, high))
+      return false;
     const other = this.#byPath.get(path);
     if (other !== undefined) this.closeSession(other, replacedError());
     this.#byPath.delete(from);

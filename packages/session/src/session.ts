@@ -3,9 +3,9 @@
 //
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
-import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32, serialDiff } from '@kcptun/common';
+import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32 } from '@kcptun/common';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder } from '@kcptun/fec';
-import { CMD_ACK, CMD_PUSH, Kcp, OVERHEAD } from '@kcptun/kcp-core';
+import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
 import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
@@ -13,6 +13,7 @@ import type { FlightBudget, FlightUser } from './flight-budget.ts';
 import { InflightLimit } from './inflight.ts';
 import { Pacer } from './pacer.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
+import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch } from './peer-watch.ts';
 import { RtoFloor } from './rto-floor.ts';
 import { SessionSink } from './transmitter.ts';
@@ -87,6 +88,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   /** @internal The state that the owner was told last. */
   knownPeer: PeerState = 'unknown';
   /** @internal */ readonly watch: PeerWatch;
+  /** @internal */ readonly progress: PeerProgress;
 
   readonly #context: EndpointContext;
   readonly #encoder: FecEncoder | undefined;
@@ -99,9 +101,6 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   readonly #share: number;
   /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
   readonly #pacedQueue: number;
-  /** Latest time on the peer's clock that a data packet of it had. */
-  #newestTs = 0;
-  #tsKnown = false;
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -136,6 +135,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       pool: context.segments,
     });
     this.kcp.deferFlush = true;
+    this.progress = new PeerProgress(now);
     this.watch = new PeerWatch(this.kcp.sndUna, now);
     this.#minRto = this.kcp.minRto;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
@@ -312,24 +312,6 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     this.#input(bytes, offset, length, now, true);
   }
 
-  /**
-   * @internal Whether a packet from elsewhere can only be the next one of this session's peer, and not an old one that was held back: what it
-   * sends and what it acknowledges are within the windows, and it is not behind what is known of the peer already.
-   */
-  continues(bytes: Uint8Array, offset: number): boolean {
-    const { sndUna, sndNxt, rcvNxt } = this.kcp.state();
-    const una = readU32(bytes, offset + 16);
-    if (serialDiff(una, sndUna) < 0 || serialDiff(una, sndNxt) > 0) return false;
-    const cmd = bytes[offset + 4]!;
-    const sn = readU32(bytes, offset + 12);
-    if (cmd === CMD_ACK) return serialDiff(sn, sndNxt) < 0 && serialDiff(sn, sndUna) >= -this.kcp.sndWnd;
-    if (cmd !== CMD_PUSH) return true;
-    // Segments are sent again after their acknowledgements were lost on the old path: those behind rcvNxt count too, their time is new.
-    const distance = serialDiff(sn, rcvNxt);
-    if (distance < -this.kcp.rcvWnd || distance >= this.kcp.rcvWnd) return false;
-    return !this.#tsKnown || serialDiff(readU32(bytes, offset + 8), this.#newestTs) >= 0;
-  }
-
   /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
   adapt(now: number): void {
     const kcp = this.kcp;
@@ -449,7 +431,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   }
 
   #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): void {
-    if (regular && length >= OVERHEAD && bytes[offset + 4] === CMD_PUSH) this.#noteTs(readU32(bytes, offset + 8));
+    if (regular && length >= OVERHEAD) this.progress.note(bytes[offset + 4]!, readU32(bytes, offset + 8));
     const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
     if (result < 0) {
       this.#context.counters.totals.KCPInErrors += 1;
@@ -460,11 +442,5 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     if (!regular) return;
     const { watch, kcp } = this;
     if (watch.handlePacket(bytes[offset + 4]!, readU32(bytes, offset + 8), readU32(bytes, offset + 16), kcp.sndUna, now)) kcp.expedite(now);
-  }
-
-  #noteTs(ts: number): void {
-    if (this.#tsKnown && serialDiff(ts, this.#newestTs) <= 0) return;
-    this.#newestTs = ts;
-    this.#tsKnown = true;
   }
 }

@@ -115,12 +115,11 @@ describe('what moves a session', () => {
   const payload = new Uint8Array(4);
 
   test.each([
-    ['the next data', { sn: 10, payload }],
-    ['data further on in the window', { sn: 73, payload }],
+    ['the next data', { sn: 10, ts: 1001, payload }],
+    ['data further on in the window', { sn: 73, ts: 1001, payload }],
     ['data sent again, later on the clock of the peer', { sn: 3, ts: 1500, payload }],
-    ['a data packet of the same time', { sn: 10, ts: 1000, payload }],
     ['an acknowledgement', { cmd: CMD_ACK, sn: 6, una: 7 }],
-    ['the same acknowledgement as before, sent anew', { cmd: CMD_ACK, sn: 4, una: 5 }],
+    ['an acknowledgement of what was sent later than all that is acknowledged', { cmd: CMD_ACK, sn: 8, una: 5 }],
     ['a question for the window', { cmd: CMD_WASK }],
     ['a word about the window', { cmd: CMD_WINS, una: 10 }],
   ] satisfies [string, SegmentFields][])('%s', (_, fields) => {
@@ -131,13 +130,15 @@ describe('what moves a session', () => {
   });
 
   test.each([
-    ['data beyond the window', { sn: 74, payload }],
-    ['data from before a whole window', { sn: 0xffff_ff00, payload }],
+    ['data beyond the window', { sn: 74, ts: 1001, payload }],
+    ['data from before a whole window', { sn: 0xffff_ff00, ts: 1001, payload }],
     ['data of an earlier time: held back by somebody', { sn: 10, ts: 999, payload }],
+    ['data of the time of the last ones: perhaps the last ones', { sn: 9, payload }],
+    ['an acknowledgement that says nothing new', { cmd: CMD_ACK, sn: 4, una: 5, ts: 0 }],
     ['an acknowledgement that is behind', { cmd: CMD_ACK, sn: 3, una: 4 }],
     ['an acknowledgement of what was never sent', { cmd: CMD_ACK, sn: 10, una: 5 }],
-    ['data with an una of what was never sent', { sn: 10, una: 11, payload }],
-    ['data with an old una', { sn: 10, una: 4, payload }],
+    ['data with an una of what was never sent', { sn: 10, una: 11, ts: 1001, payload }],
+    ['data with an old una', { sn: 10, una: 4, ts: 1001, payload }],
     ['a word about the window with an old una', { cmd: CMD_WINS, una: 4 }],
   ] satisfies [string, SegmentFields][])('not %s', (_, fields) => {
     const it = withSession();
@@ -151,9 +152,9 @@ describe('what moves a session', () => {
 
   test('the peer comes back to the address it had', () => {
     const it = withSession();
-    expect(it.from(9, { sn: 10, payload })).toBe(9);
-    expect(it.from(2, { sn: 11, payload })).toBe(2);
-    expect(it.from(2, { sn: 12, payload })).toBe(2);
+    expect(it.from(9, { sn: 10, ts: 1001, payload })).toBe(9);
+    expect(it.from(2, { sn: 11, ts: 1002, payload })).toBe(2);
+    expect(it.from(2, { sn: 12, ts: 1003, payload })).toBe(2);
     expect(moves(it.server)).toEqual([
       [2, 9],
       [9, 2],
@@ -170,7 +171,7 @@ describe('what moves a session', () => {
     const it = withSession();
     it.from(9, { conv: 6, sn: 0, una: 0 });
     expect(it.server.endpoint.sessionCount).toBe(2);
-    expect(it.from(9, { sn: 10, payload })).toBe(9);
+    expect(it.from(9, { sn: 10, ts: 1001, payload })).toBe(9);
     const ended = it.server.events.filter(({ type }) => type === 'closed');
     expect(ended.map(({ error, session }) => [error?.code, session.conv])).toEqual([['KCPTUN_ERR_SESSION_REPLACED', 6]]);
     expect(it.server.endpoint.sessionCount).toBe(1);
