@@ -54,6 +54,7 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   MAX_TABLE_BITS: 'of the own compressor',
   MAX_CHUNK: 'follows from MAX_COMPRESSED_BLOCK',
   MAX_TRAIN: 'of what is sent at once',
+  MAX_TRAIN_DATAGRAMS: 'of what is sent at once',
   MOST_WAITING: 'batches for own sockets',
   MAX_SPARE: 'pieces kept for use again',
   MAX_MEMORY: 'of WebAssembly',

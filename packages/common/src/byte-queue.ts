@@ -3,6 +3,8 @@
 
 const SMALL_CHUNK = 4 * 1024;
 const LARGE_CHUNK = 64 * 1024;
+/** For queues through which much goes at a time: what one turn brings of a bulk transfer fits, and leaves with one system call. */
+const BULK_CHUNK = 128 * 1024;
 /** How often the use of a pool is looked at, in ms. */
 const TRIM_PERIOD = 5000;
 
@@ -13,17 +15,18 @@ export interface Chunk {
   end: number;
 }
 
-/** Lends chunks of 4 KiB or 64 KiB and keeps up to `maxSpare` of each size for the next borrower. */
+/** Lends chunks of 4, 64 or 128 KiB and keeps up to `maxSpare` of each size for the next borrower. */
 export class ChunkPool {
   readonly #spareSmall: Chunk[] = [];
   readonly #spareLarge: Chunk[] = [];
+  readonly #spareBulk: Chunk[] = [];
   readonly #maxSpare: number;
   #lent = 0;
   /** Most chunks that were lent at a time since the last look. */
   #peak = 0;
   #lookAt: number = Number.NEGATIVE_INFINITY;
 
-  /** @param maxSpare - how many returned chunks of each size are kept (default 64: at most about 4.3 MiB) */
+  /** @param maxSpare - how many returned chunks of each size are kept (default 64: at most 12.25 MiB) */
   constructor(maxSpare = 64) {
     this.#maxSpare = maxSpare;
   }
@@ -35,7 +38,7 @@ export class ChunkPool {
 
   /** Bytes of the chunks that are kept for the next borrower. */
   get spareBytes(): number {
-    return this.#spareSmall.length * SMALL_CHUNK + this.#spareLarge.length * LARGE_CHUNK;
+    return this.#spareSmall.length * SMALL_CHUNK + this.#spareLarge.length * LARGE_CHUNK + this.#spareBulk.length * BULK_CHUNK;
   }
 
   /** Keeps as many spare chunks as were lent at a time within the last `TRIM_PERIOD` ms, at most; call it every now and then. */
@@ -44,6 +47,7 @@ export class ChunkPool {
     this.#lookAt = now + TRIM_PERIOD;
     this.#spareSmall.length = Math.min(this.#spareSmall.length, this.#peak);
     this.#spareLarge.length = Math.min(this.#spareLarge.length, this.#peak);
+    this.#spareBulk.length = Math.min(this.#spareBulk.length, this.#peak);
     this.#peak = this.#lent;
   }
 
@@ -51,12 +55,13 @@ export class ChunkPool {
   trim(): void {
     this.#spareSmall.length = 0;
     this.#spareLarge.length = 0;
+    this.#spareBulk.length = 0;
   }
 
-  /** Lends an empty chunk: a small one for up to 4 KiB, else a large one. */
+  /** Lends an empty chunk: one of 4 KiB for up to that, one of 128 KiB for more than 64 KiB, else one of 64 KiB. */
   borrow(wanted: number): Chunk {
-    const large = wanted > SMALL_CHUNK;
-    const chunk = (large ? this.#spareLarge : this.#spareSmall).pop();
+    const size = wanted <= SMALL_CHUNK ? SMALL_CHUNK : wanted <= LARGE_CHUNK ? LARGE_CHUNK : BULK_CHUNK;
+    const chunk = this.#spareOf(size).pop();
     this.#lent += 1;
     if (this.#lent > this.#peak) this.#peak = this.#lent;
     if (chunk !== undefined) {
@@ -64,14 +69,19 @@ export class ChunkPool {
       chunk.end = 0;
       return chunk;
     }
-    return { bytes: new Uint8Array(large ? LARGE_CHUNK : SMALL_CHUNK), start: 0, end: 0 };
+    return { bytes: new Uint8Array(size), start: 0, end: 0 };
   }
 
   /** Takes a chunk back. The caller must not touch it afterwards. */
   release(chunk: Chunk): void {
     this.#lent -= 1;
-    const spare = chunk.bytes.length === LARGE_CHUNK ? this.#spareLarge : this.#spareSmall;
+    const spare = this.#spareOf(chunk.bytes.length);
     if (spare.length < this.#maxSpare) spare.push(chunk);
+  }
+
+  #spareOf(size: number): Chunk[] {
+    if (size === SMALL_CHUNK) return this.#spareSmall;
+    return size === LARGE_CHUNK ? this.#spareLarge : this.#spareBulk;
   }
 }
 
@@ -80,6 +90,10 @@ export class ByteQueue {
   readonly #pool: ChunkPool;
   #chunks: Chunk[] = [];
   #length = 0;
+  /** What was taken at a time of late filled a large chunk. */
+  #bulk = false;
+  /** The chunk that is first now was not when it was filled. */
+  #following = false;
 
   /** @param pool - where chunks come from and go back to */
   constructor(pool: ChunkPool) {
@@ -100,8 +114,8 @@ export class ByteQueue {
     let tail = this.#chunks[this.#chunks.length - 1];
     while (length > 0) {
       if (tail === undefined || tail.end === tail.bytes.length) {
-        // A queue that already holds bytes is a bulk one: go on with large chunks.
-        tail = this.#pool.borrow(tail === undefined ? expected : LARGE_CHUNK);
+        // A queue that already holds bytes goes on with large chunks.
+        tail = this.#pool.borrow(this.#bulk ? BULK_CHUNK : tail === undefined ? expected : LARGE_CHUNK);
         this.#chunks.push(tail);
       }
       const part = Math.min(length, tail.bytes.length - tail.end);
@@ -115,7 +129,12 @@ export class ByteQueue {
   /** Takes the first chunk out; the caller owns it now and must `release` it to the pool. */
   take(): Chunk | undefined {
     const chunk = this.#chunks.shift();
-    if (chunk !== undefined) this.#length -= chunk.end - chunk.start;
+    if (chunk === undefined) return undefined;
+    this.#length -= chunk.end - chunk.start;
+    const more = this.#chunks.length > 0;
+    if (more) this.#bulk = true;
+    else if (!this.#following) this.#bulk = chunk.end >= LARGE_CHUNK;
+    this.#following = more;
     return chunk;
   }
 

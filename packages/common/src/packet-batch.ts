@@ -1,4 +1,4 @@
-// The unit between session, crypt and socket: up to 64 packets in equal slots of one memory. A single packet is a batch
+// The unit between session, crypt and socket: up to 96 packets in equal slots of one memory. A single packet is a batch
 // of one; there is no second code path. Each layer writes its header in place, in the headroom in front of the packet:
 //
 //   slot i (1536 bytes)                                  offset[i] ............ offset[i] + length[i]
@@ -13,8 +13,8 @@
 import type { KernelMemory } from './arena.ts';
 import { isKcptunError } from './errors.ts';
 
-/** Packets in a full batch; also the most that one UDP segmentation call takes on older kernels. */
-export const BATCH_CAPACITY = 64;
+/** Packets in a full batch: two trains of 64 KiB of datagrams of 1350 bytes, none of them cut short. */
+export const BATCH_CAPACITY = 96;
 /** Bytes of a slot: headroom, the largest datagram, tag and SIMD padding. */
 export const SLOT_SIZE = 1536;
 /** Where a KCP packet starts in its slot when sending. */

@@ -84,6 +84,22 @@ describe('ByteQueue', () => {
     queue.append(new Uint8Array(10_000), 0, 10_000);
     expect([queue.length, queue.take()?.bytes.length, queue.take()]).toEqual([10_100, 65_536, undefined]);
   });
+
+  it('goes on with still larger ones while they are filled', () => {
+    const pool = new ChunkPool();
+    const queue = new ByteQueue(pool);
+    const sizes = (length: number): (number | undefined)[] => {
+      queue.append(new Uint8Array(length), 0, length, 8192);
+      const found: (number | undefined)[] = [];
+      for (let chunk = queue.take(); chunk !== undefined; chunk = queue.take()) {
+        found.push(chunk.bytes.length);
+        pool.release(chunk);
+      }
+      return found;
+    };
+    expect([100_000, 100_000, 65_536, 8192, 8192].map(sizes)).toEqual([[65_536, 65_536], [131_072], [131_072], [131_072], [65_536]]);
+    expect(pool.spareBytes).toBe(2 * 65_536 + 131_072);
+  });
 });
 
 describe('Deadlines', () => {

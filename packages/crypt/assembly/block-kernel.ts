@@ -55,8 +55,8 @@ function run(cipher: i32, lanes: usize, count: usize, blocks: u32, tables: usize
 }
 
 /**
- * Seals (`encrypting` 1) or opens (0) 1 to 64 packets in place, none of them empty. `packets` holds the start and end of each as pairs
- * of u32, `lanes` is work space of 4096 bytes.
+ * Seals (`encrypting` 1) or opens (0) 1 to 96 packets in place, none of them empty. `packets` holds the start and end of each as pairs
+ * of u32, `lanes` is work space of 6144 bytes.
  */
 export function cfb(cipher: i32, encrypting: i32, packets: usize, count: usize, key: usize, lanes: usize): void {
   const width = widthOf(cipher);

@@ -6,7 +6,7 @@ import { parseTunnelOptions, type TunnelOptions } from './options.ts';
 import { MAX_EARLY, MAX_UNTAKEN } from './pipe.ts';
 
 /** Largest read from a connection. */
-const PIECE = 64 * 1024;
+const PIECE = 120 * 1024;
 /** What bytes on their way to a connection can take: pieces are cut for what came at once, and in the worst case are filled to a sixteenth. */
 const UNTAKEN = 16 * MAX_UNTAKEN;
 /** The coder and the decoder of a session: the block that is being filled and the one that is being read. */

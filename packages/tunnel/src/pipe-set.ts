@@ -33,7 +33,7 @@ export interface TunnelStats {
   readonly streams: number;
   /** The sessions that carry them. */
   readonly links: readonly Link[];
-  /** Pieces of memory (up to 64 KiB each) that hold received bytes for which a connection has no room yet. */
+  /** Pieces of memory (up to 128 KiB each) that hold received bytes for which a connection has no room yet. */
   readonly chunks: number;
   /** Bytes of memory that segments and received bytes have or may take again without asking the system; little when idle for some seconds. */
   readonly bufferBytes: number;

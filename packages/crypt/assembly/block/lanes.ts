@@ -3,7 +3,7 @@
 // A last partial block becomes a lane of one block in memory of its own.
 
 /** Lanes that the work area has room for; as many as a batch has packets. */
-export const LANES: usize = 64;
+export const LANES: usize = 96;
 export const LANE_SIZE: usize = 48;
 // Offsets in a lane: the next block, whole blocks left, the partial block behind them and its length, whether that is what is being
 // worked on, the memory for it; and the block whose encryption is the next keystream, as it stands in the packet.

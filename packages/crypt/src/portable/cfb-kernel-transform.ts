@@ -23,7 +23,8 @@ type CfbKernel = (cipher: number, encrypting: number, packets: number, count: nu
 
 const IV_WORDS = 4;
 const PACKETS_SIZE = BATCH_CAPACITY * 8;
-const WORK_SIZE = 4096;
+/** A lane for each packet: 48 bytes, and 16 for a partial block. */
+const WORK_SIZE = BATCH_CAPACITY * 64;
 
 /** Runs the packets of a batch through the kernel together; packets outside of its memory one by one. */
 export class CfbKernelTransform implements PacketTransform {

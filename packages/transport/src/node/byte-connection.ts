@@ -9,11 +9,16 @@ import { TransportError } from '../errors.ts';
 import type { ByteConnection, ByteEvents, ByteListener, HostTimer, StreamAddress } from '../host.ts';
 
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
-/** The most that one read takes, in bytes. */
-const READ_SIZE = 64 * 1024;
+/** The most that one read takes, in bytes: with the usual mtu its packets just fit into a batch without FEC, and into two trains. */
+const READ_SIZE = 120 * 1024;
 /** Connections that may wait to be accepted: as many as the system allows (`somaxconn`), as in the Go programs, and not the 511 of Node. */
 const BACKLOG = 65_535;
+/** Where many connections wait for their turn, what each has been read and can not be sent yet adds up: those beyond the first few read less at a time. */
+const MANY_READ_SIZE = 64 * 1024;
+const FEW_CONNECTIONS = 16;
 const readBuffer = new Uint8Array(READ_SIZE);
+const manyReadBuffer = readBuffer.subarray(0, MANY_READ_SIZE);
+let connections = 0;
 
 /** Where a socket's bytes go; the connection is made when the socket is connected. */
 interface Reader {
@@ -25,7 +30,7 @@ function createReader(): Reader {
   const reader: Reader = {
     connection: undefined,
     onread: {
-      buffer: readBuffer,
+      buffer: connections < FEW_CONNECTIONS ? readBuffer : manyReadBuffer,
       callback: (length) => {
         reader.connection?.events.onData(length === READ_SIZE ? readBuffer : readBuffer.subarray(0, length));
         return true;
@@ -50,13 +55,17 @@ class NetConnection implements ByteConnection {
     this.#unix = unix;
     this.remoteLabel = label;
     this.#listening = reader !== undefined;
+    connections += 1;
     if (reader !== undefined) reader.connection = this;
     socket.setNoDelay(true);
     socket.on('end', () => this.#handleEnd());
     socket.on('error', (error) => {
       this.#error = error;
     });
-    socket.on('close', () => this.events.onClose(this.#error));
+    socket.on('close', () => {
+      connections -= 1;
+      this.events.onClose(this.#error);
+    });
     socket.pause();
   }
 

@@ -269,6 +269,23 @@ describe.skipIf(obstacle !== undefined)(
       expect(longest).toBeLessThan(512 + 16 * 128);
     });
 
+    it('makes no train of more than 64 datagrams, which older kernels refuse', async () => {
+      const counts: number[] = [];
+      class Counting extends SystemCalls {
+        override sendmmsg(fd: number, messages: number, count: number, flags: number): number {
+          counts.push(count);
+          return super.sendmmsg(fd, messages, count, flags);
+        }
+      }
+      const socket = openOn(new Counting(), world, server, () => {});
+      const batch = numbered(world.memory, BATCH_CAPACITY, 10);
+      expect(socket.send(batch)).toBe(BATCH_CAPACITY);
+      await server.received(BATCH_CAPACITY);
+      expect(counts).toEqual([Math.ceil(BATCH_CAPACITY / 64)]);
+      batch.release();
+      socket.close();
+    });
+
     it('fails its self-test where the system does something else', () => {
       class Deaf extends SystemCalls {
         override sendmmsg(): number {

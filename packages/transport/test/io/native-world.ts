@@ -6,6 +6,9 @@ import type { DatagramOptions, DatagramSocket } from '../../src/host.ts';
 import { ReceiveQueue } from '../../src/node/receive-queue.ts';
 import { type DatagramBackend, selectDatagram } from '../../src/node/select-datagram.ts';
 
+/** A batch of the largest datagrams, each with what the kernel adds to it, is more than the default of some systems. */
+export const ROOMY = { bufferSize: 1024 * 1024 };
+
 export interface Arrival {
   readonly path: number;
   readonly bytes: Uint8Array;
@@ -123,7 +126,7 @@ export class World {
   /** A socket that talks to `other` only. */
   connect(other: Station, address = '127.0.0.1'): Promise<Station> {
     const family = address.includes(':') ? 6 : 4;
-    return this.open({ host: '', remote: { address, port: other.socket.local.port, family } });
+    return this.open({ ...ROOMY, host: '', remote: { address, port: other.socket.local.port, family } });
   }
 
   close(): void {

@@ -28,6 +28,8 @@ const UDP_GRO = 104;
 
 /** Bytes of the largest train: what one IPv4 datagram could carry. */
 const MAX_TRAIN = 65_507;
+/** Datagrams of the largest train that older kernels take. */
+const MAX_TRAIN_DATAGRAMS = 64;
 /** Datagrams after which a socket lets timers, TCP and other sockets have their turn. */
 const MAX_PER_TURN = 512;
 /** Pending errors (ICMP) that are read in one turn. */
@@ -314,7 +316,8 @@ function endOfTrain(batch: PacketBatch, from: number): number {
   const to = path[from]!;
   let total = size;
   let end = from + 1;
-  while (end < count && path[end] === to) {
+  const most = Math.min(count, from + MAX_TRAIN_DATAGRAMS);
+  while (end < most && path[end] === to) {
     const next = length[end]!;
     total += next;
     if (next > size || next === 0 || total > MAX_TRAIN) break;
