@@ -40,7 +40,7 @@ export const BULK: readonly BulkScenario[] = [
   { id: 'sessions-100', name: 'aes, FEC 10/3, 100 sessions', streams: 100, sessions: 100 },
   { id: 'sessions-1000', name: 'aes, FEC 10/3, 1000 sessions', streams: 1000, sessions: 1000 },
   { id: 'no-offload', name: 'aes, FEC 10/3, without UDP segmentation offload', network: 'no-offload' },
-  { id: 'loss', name: 'aes, FEC 10/3, 5 % random loss', network: 'loss', megabytes: 100 },
+  { id: 'loss', name: 'aes, FEC 10/3, 5 % random loss', network: 'loss', megabytes: 300 },
 ];
 
 /** Programs of this package whose output is kept as it is: single layers, and memory over 20 GB. */
