@@ -4,20 +4,27 @@ import { parseArgs } from 'node:util';
 import { Random } from '@kcptun/testkit';
 import { COMPARISONS } from './differential/index.ts';
 
+const USAGE = `usage: npm run differential -- [--runs 2000] [--from SEED] [--only WORD]
+Comparisons: ${COMPARISONS.map(({ name }) => name).join('; ')}.`;
+
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '2000' }, from: { type: 'string' }, only: { type: 'string' } },
+  options: { runs: { type: 'string', default: '2000' }, from: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean' } },
 });
+if (values.help === true) {
+  console.log(USAGE);
+  process.exit();
+}
 const runs = Number(values.runs);
 const from = values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.from);
-if (!Number.isInteger(runs) || !Number.isInteger(from)) {
-  console.error('usage: npm run differential -- [--runs 2000] [--from SEED] [--only WORD]');
+const chosen = COMPARISONS.filter(({ name }) => name.includes(values.only ?? ''));
+if (!(Number.isInteger(runs) && runs > 0) || !Number.isInteger(from) || chosen.length === 0) {
+  console.error(USAGE);
   process.exit(2);
 }
 
 console.log(`seeds ${from} to ${from + runs - 1}`);
-for (const comparison of COMPARISONS) {
+for (const comparison of chosen) {
   const { name, missing } = comparison;
-  if (values.only !== undefined && !name.includes(values.only)) continue;
   if (missing !== undefined) {
     console.log(`${name}: SKIPPED, ${missing}`);
     continue;

@@ -70,7 +70,7 @@ async function replay(plan: Plan, name: string): Promise<void> {
 }
 
 async function trySeeds(from: number, count: number): Promise<void> {
-  const jobs = values.jobs === undefined ? availableParallelism() : number('jobs', values.jobs);
+  const jobs = Math.max(1, values.jobs === undefined ? availableParallelism() : number('jobs', values.jobs));
   console.log(`seeds ${from} to ${from + count - 1}, ${jobs} threads`);
   const pool = new Pool(jobs);
   const started = performance.now();

@@ -1,10 +1,5 @@
-// Hours of connections that come and go, and whether anything is held for good:
-//
-//   node dist/soak.js [--hours 1] [--interval 60] [--rate 4] [--seed N] [--out FOLDER] [--snapshots]
-//
-// Prints a line per sample (every `interval` s, with nothing open and garbage collected) and a verdict; writes soak.csv and soak.svg to the
-// folder. `rate` is in MB/s. `--snapshots`: also heap snapshots of both ends, at the end of the warm-up and behind the last sample. Exit code 1
-// when memory or file descriptors grew, or a connection did not end as it should.
+// `npm run soak`: hours of connections that come and go, and whether anything is held for good. A line per sample, taken with nothing open and
+// garbage collected, then a verdict.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +7,12 @@ import { parseArgs } from 'node:util';
 import { drawPanels } from './soak/plot.ts';
 import { runSoak, type SoakRow } from './soak/run.ts';
 import { judge } from './soak/verdict.ts';
+
+const USAGE = `usage: npm run soak -- [--hours 1] [--interval 60] [--rate 4] [--seed N] [--out FOLDER] [--snapshots]
+
+A sample every --interval seconds, --rate MB a second. Writes soak.csv and soak.svg to the folder (default soak), with --snapshots also heap snapshots
+of both ends, at the end of the warm-up and behind the last sample. Exit code 1 when memory or file descriptors grew, or a connection did not end
+as it should.`;
 
 const { values } = parseArgs({
   options: {
@@ -21,8 +22,18 @@ const { values } = parseArgs({
     seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
     out: { type: 'string', default: 'soak' },
     snapshots: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
+for (const name of ['hours', 'interval', 'rate', 'seed'] as const) {
+  if (Number(values[name]) > 0) continue;
+  console.error(`--${name} ${values[name]}: a number above 0 is needed\n${USAGE}`);
+  process.exit(2);
+}
 
 const MIB = 2 ** 20;
 const interval = Number(values.interval) * 1000;

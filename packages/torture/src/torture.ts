@@ -1,10 +1,6 @@
 // Real programs under torture: crashes, stopped processes, black holes, full disks, too few files, crowds and misers. Linux.
-//
-//   node dist/torture.js [--seed N] [--only NAME] [--short] [--list]
-//
 // Each case starts programs of its own (ours, and the Go program of 2026 as one end of some), spoils something, and then asks: was everything
-// that was delivered right, do new connections work within 3 s, is nothing left behind? `--only` may be given several times. Exit code 1 when a
-// case failed, 3 when this system can not run them.
+// that was delivered right, do new connections work within 3 s, is nothing left behind?
 
 import { parseArgs } from 'node:util';
 import { findPrograms, Lanes } from '@kcptun/interop';
@@ -16,6 +12,10 @@ import { shortages } from './torture/shortages.ts';
 import { silences } from './torture/silences.ts';
 import type { Context, TortureCase } from './torture/torture-case.ts';
 
+const USAGE = `usage: npm run torture -- [--seed N] [--only NAME]... [--short]
+       npm run torture -- --list    the cases
+
+Exit code 1 when a case failed, 3 when this system can not run them (Linux, root and iptables are needed).`;
 /** The whole takes no longer, in ms. */
 const LIMIT = 600_000;
 const EXIT_IMPOSSIBLE = 3;
@@ -32,12 +32,17 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     short: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const { short, only, list } = values;
+  const { short, only, list, help } = values;
+  if (help) {
+    console.log(USAGE);
+    return 0;
+  }
   const seed = Number(values.seed);
   const unknown = only.find((name) => !ALL.some((each) => each.name === name));
   if (unknown !== undefined || !Number.isInteger(seed)) {
