@@ -63,7 +63,7 @@ test('a byte that is lost', async () => {
     return {
       write: (bytes, onTaken) => {
         writes += 1;
-        connection.write(writes === 5 ? bytes.subarray(1) : bytes, onTaken);
+        connection.write(writes === 1 ? bytes.subarray(1) : bytes, onTaken);
       },
     };
   });
@@ -91,7 +91,7 @@ test('a piece that comes twice', async () => {
     return {
       write: (bytes, onTaken) => {
         writes += 1;
-        if (writes === 3) connection.write(bytes.slice(), () => {});
+        if (writes === 1) connection.write(bytes.slice(), () => {});
         connection.write(bytes, onTaken);
       },
     };
@@ -106,7 +106,7 @@ test('pieces that change places', async () => {
     return {
       write: (bytes, onTaken) => {
         writes += 1;
-        if (writes === 4) {
+        if (writes === 1) {
           held = () => connection.write(bytes, onTaken);
           return;
         }
@@ -151,7 +151,7 @@ test('writing behind the end', async () => {
     return {
       write: (bytes, onTaken) => {
         writes += 1;
-        if (writes === 4) connection.end();
+        if (writes === 1) connection.end();
         connection.write(bytes, onTaken);
       },
     };
@@ -169,7 +169,7 @@ test('a connection that is reset for no reason', async () => {
     return {
       write: (bytes, onTaken) => {
         writes += 1;
-        if (writes === 3) connection.destroy(true);
+        if (writes === 1) connection.destroy(true);
         else connection.write(bytes, onTaken);
       },
     };

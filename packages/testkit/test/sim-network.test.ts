@@ -1,6 +1,6 @@
 // Datagrams between nodes at virtual times, one by one and in batches.
 
-import { DROPPED, HEADROOM, PacketBatch } from '@kcptun/common';
+import { BATCH_CAPACITY, DROPPED, HEADROOM, PacketBatch } from '@kcptun/common';
 import { SimNetwork, VirtualClock } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -105,12 +105,12 @@ describe('SimNetwork', () => {
       const packets = Array.from({ length: batch.count }, (_, index) => [batch.path[index], batch.packet(index)[0]]);
       batches.push([clock.now, packets.length, packets[0], packets.at(-1)]);
     });
-    for (let index = 0; index < 70; index++) network.send(index % 2 === 0 ? 1 : 7, 2, bytesOf(index));
+    for (let index = 0; index < BATCH_CAPACITY + 6; index++) network.send(index % 2 === 0 ? 1 : 7, 2, bytesOf(index));
     clock.schedule(0.5, () => network.send(1, 2, bytesOf(99)));
     clock.runUntilIdle(10);
     expect(batches).toEqual([
-      [3, 64, [1, 0], [7, 63]],
-      [3, 6, [1, 64], [7, 69]],
+      [3, BATCH_CAPACITY, [1, 0], [7, BATCH_CAPACITY - 1]],
+      [3, 6, [1, BATCH_CAPACITY], [7, BATCH_CAPACITY + 5]],
       [3.5, 1, [1, 99], [1, 99]],
     ]);
   });

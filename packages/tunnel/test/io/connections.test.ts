@@ -114,13 +114,14 @@ describe('reset', () => {
     near.write('x');
     const back = receivePattern(near);
     const socket = await far;
-    socket.write(patternBytes(3_000_000, 3));
+    // More than the system and the tunnel can hold: the reset cuts something off.
+    socket.write(patternBytes(60_000_000, 3));
     await until(() => back.length > 100_000);
     const end = endOf(near);
     socket.resetAndDestroy();
     expect(await end).toBe('ECONNRESET');
     expect(back.wrong).toBe(-1);
-    expect(back.length).toBeLessThan(3_000_000);
+    expect(back.length).toBeLessThan(60_000_000);
     await nothingLeft(world);
   });
 });
