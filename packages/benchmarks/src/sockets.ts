@@ -24,6 +24,7 @@ const WINDOW = 1024;
 const ACKNOWLEDGE_EVERY = 128;
 const WARM_UP = 20_000;
 const STALL = 5000;
+const LOST = 'datagrams were lost: the machine is too busy for this';
 const ROUND_TRIPS = 3000;
 const BUFFER = 4 * 1024 * 1024;
 const BACKENDS = ['dgram', 'native'] as const;
@@ -80,10 +81,11 @@ async function receive(backend: Backend): Promise<void> {
 
 /** CPU time of the receiver in microseconds, once it has received `count` datagrams in all. */
 async function receiverCpu(child: ChildProcess, count: number): Promise<number> {
-  for (;;) {
+  for (const end = performance.now() + STALL; ; ) {
     child.send('usage');
     const [usage] = (await once(child, 'message')) as [{ cpu: number; received: number }];
     if (usage.received >= count) return usage.cpu;
+    if (performance.now() > end) throw new Error(LOST);
   }
 }
 
@@ -101,7 +103,7 @@ async function measure(sender: Backend, receiver: Backend): Promise<Figures> {
     new Promise((resolve, reject) => {
       let sent = 0;
       let acknowledged = 0;
-      const stalled = setTimeout(() => reject(new Error('datagrams were lost: the machine is too busy for this')), STALL);
+      const stalled = setTimeout(() => reject(new Error(LOST)), STALL);
       const push = (): void => {
         while (sent < count && sent - acknowledged < WINDOW) {
           batch.clear();
