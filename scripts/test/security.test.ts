@@ -53,6 +53,7 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   MAX_KEY_BYTES: 'of a cipher',
   MAX_TABLE_BITS: 'of the own compressor',
   MAX_CHUNK: 'follows from MAX_COMPRESSED_BLOCK',
+  MAX_READ: 'of own reads from connections',
   MAX_TRAIN: 'of what is sent at once',
   MAX_TRAIN_DATAGRAMS: 'of what is sent at once',
   MOST_WAITING: 'batches for own sockets',

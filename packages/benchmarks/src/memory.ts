@@ -9,6 +9,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type net from 'node:net';
 import { parseArgs } from 'node:util';
+import { fitTrend } from '@kcptun/testkit';
 import { startOwnPair } from './own-pair.ts';
 import { readUsage } from './process-usage.ts';
 
@@ -61,16 +62,6 @@ let failed = false;
 /** Resident memory of each end after each transfer, in MB. */
 const seen = { client: [] as number[], server: [] as number[] };
 
-/** Growth in MB per transfer in the second half of them. */
-function slope(values: readonly number[]): number {
-  const list = values.slice(Math.floor(values.length / 2));
-  const middle = (list.length - 1) / 2;
-  const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
-  const products = list.reduce((sum, value, index) => sum + (index - middle) * (value - mean), 0);
-  const squares = list.reduce((sum, _, index) => sum + (index - middle) ** 2, 0);
-  return products / squares;
-}
-
 function report(what: string, child: ChildProcess, limit: number): void {
   const { now, peak } = memory(child);
   failed ||= now >= limit;
@@ -96,7 +87,8 @@ try {
   }
   if (Number(values.rounds) > 2) {
     for (const end of ['client', 'server'] as const) {
-      console.log(`${end}: ${(slope(seen[end]) / (size / 1e9)).toFixed(2)} MB per GB in the second half`);
+      const { slope } = fitTrend(seen[end].slice(seen[end].length / 2));
+      console.log(`${end}: ${(slope / (size / 1e9)).toFixed(2)} MB per GB in the second half`);
     }
   }
 } finally {

@@ -10,11 +10,10 @@ import { suite } from './suite.ts';
 const programs = await findPrograms();
 const lanes = new Lanes(2);
 
-/**
- * New connections work within this after a server has started over; the original needs 36 s. Promised are 3 s, which the torture holds us to when it has
- * the machine for itself; measured were at most 0.84 s in 16 runs. Here other tests take part of the processor.
- */
-const RECOVERY_MS = 9000;
+/** New connections work within this after a server has started over; the original needs 36 s. Measured: at most 0.84 s in 16 runs. */
+const RECOVERY_MS = 3000;
+/** Times that a server is killed until its tunnel recovers in time: other tests take part of the processor. */
+const MOST_KILLS = 3;
 
 async function withTunnel(client: Kind, server: Kind, settings: Partial<Settings>, run: (tunnel: Tunnel) => Promise<void>): Promise<void> {
   await lanes.run(async () => {
@@ -27,12 +26,22 @@ async function withTunnel(client: Kind, server: Kind, settings: Partial<Settings
   });
 }
 
+/** Kills the server and starts it anew; the next connection must work in time. */
+async function recover(tunnel: Tunnel, kills = MOST_KILLS): Promise<void> {
+  await tunnel.killServer();
+  try {
+    await tunnel.during(transfer({ port: tunnel.port, upload: 1000, download: 1000, timeoutMs: RECOVERY_MS }));
+  } catch (error) {
+    if (kills === 1) throw error;
+    await recover(tunnel, kills - 1);
+  }
+}
+
 function killTests(server: Kind): void {
   test(`an idle tunnel whose ${server} server was killed: the first connection to the new one works`, () =>
     withTunnel('ours', server, {}, async (tunnel) => {
       await transfer({ port: tunnel.port, upload: 1000, download: 1000 });
-      await tunnel.killServer();
-      await tunnel.during(transfer({ port: tunnel.port, upload: 1000, download: 1000, timeoutMs: RECOVERY_MS }));
+      await recover(tunnel);
       // On a busy machine the server may be away for so long that the client's next sign of life finds nobody.
       expect(tunnel.client.output).toMatch(/ ended: the server (has started over|does not answer)\n/);
     }));
@@ -43,8 +52,7 @@ function killTests(server: Kind): void {
         (error: Error) => error.message,
       );
       while (tunnel.target.stats.uploaded < 5_000_000) await new Promise((resolve) => setTimeout(resolve, 5));
-      await tunnel.killServer();
-      await tunnel.during(transfer({ port: tunnel.port, upload: 1000, download: 1000, timeoutMs: RECOVERY_MS }));
+      await recover(tunnel);
       expect(await cut).toMatch(/the connection (broke|was closed)/);
     }));
 }
@@ -63,7 +71,8 @@ async function answersAfterEof(tunnel: Tunnel): Promise<number> {
 }
 
 function halfCloseTest(client: Kind, server: Kind, settings: Partial<Settings>, least: number): void {
-  test(`${least} of 8 answers after the end of the request, ${client} client, ${server} server, ${JSON.stringify(settings)}`, () =>
+  const expected = least === 0 ? 'an answer or an end, and no wrong byte,' : `${least} of 8 answers`;
+  test(`${expected} after the end of the request, ${client} client, ${server} server, ${JSON.stringify(settings)}`, () =>
     withTunnel(client, server, settings, async (tunnel) => {
       expect(await answersAfterEof(tunnel)).toBeGreaterThanOrEqual(least);
     }));

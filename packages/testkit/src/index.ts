@@ -8,4 +8,5 @@ export { type Deliver, type Fate, type LinkStats, SimLink } from './sim-link.ts'
 export { type NodeOfPath, type ReceiveBatch, type ReceiveDatagram, SimNetwork, type SimNetworkOptions } from './sim-network.ts';
 export type { SimProcess, SimTimer } from './sim-process.ts';
 export { createTestMemory } from './test-memory.ts';
+export { fitTrend, type Trend } from './trend.ts';
 export { VirtualClock, type VirtualTimer } from './virtual-clock.ts';

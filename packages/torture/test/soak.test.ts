@@ -4,8 +4,7 @@ import { Random } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
 import type { Sample } from '../src/soak/end.ts';
 import type { SoakRow } from '../src/soak/run.ts';
-import { fitTrend, growthOfMaximum } from '../src/soak/trend.ts';
-import { judge } from '../src/soak/verdict.ts';
+import { growthOfMaximum, judge } from '../src/soak/verdict.ts';
 
 const MIB = 2 ** 20;
 
@@ -16,41 +15,12 @@ function rows(count: number, at: (index: number) => Partial<Sample>, failures: s
   });
 }
 
-describe('a trend', () => {
-  test('is the slope of a line', () => {
-    const trend = fitTrend([1, 3, 5, 7, 9]);
-    expect(trend.slope).toBeCloseTo(2);
-    expect(trend.flat).toBe(false);
-  });
-
-  test.each([0, 0.3, 0.5])('lies within noise where there is nothing but noise, each sample having %d of the one before', (share) => {
-    const random = new Random(7);
-    const flat = Array.from({ length: 400 }, (_, seed) => {
-      random.reseed(seed);
-      let value = 0;
-      return fitTrend(
-        Array.from({ length: 45 }, () => {
-          value = share * value + random.float() - 0.5;
-          return value;
-        }),
-      ).flat;
-    }).filter(Boolean).length;
-    // 95 % of 400 are 380; three deviations are 13.
-    expect(flat).toBeGreaterThanOrEqual(367);
-    expect(flat).toBeLessThanOrEqual(393);
-  });
-
-  test('needs three values', () => {
-    expect(() => fitTrend([1, 2])).toThrow(RangeError);
-  });
+describe('a soak', () => {
+  const noise = new Random(3);
 
   test('compares the greatest values of the first and the last quarter', () => {
     expect(growthOfMaximum([10, 8, 1, 1, 1, 1, 9, 12])).toBeCloseTo(1.2);
   });
-});
-
-describe('a soak', () => {
-  const noise = new Random(3);
 
   test('passes when memory only wavers', () => {
     const wavering = rows(60, () => ({ used: 30 * MIB + noise.integer(-200_000, 200_000), rss: 100 * MIB + noise.integer(0, 3 * MIB) }));

@@ -69,9 +69,12 @@ export interface DatagramOptions {
   readonly fakeTcp?: boolean;
 }
 
+/** The most bytes that a connection brings at a time: with the usual mtu their packets just fit into a batch without FEC, and into two trains. */
+export const MAX_READ: number = 120 * 1024;
+
 /** What a byte connection tells its owner. */
 export interface ByteEvents {
-  /** Received bytes. The memory is lent until the call returns, and may be changed till then; the next bytes come in the same place. */
+  /** Received bytes, at most {@link MAX_READ}. The memory is lent until the call returns, and may be changed till then; the next bytes come in the same place. */
   onData(bytes: Uint8Array): void;
   /** The peer will send no more. */
   onEnd(): void;

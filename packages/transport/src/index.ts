@@ -1,18 +1,19 @@
 /** KCP over UDP for Node: dialer, listener, the Host interface and KcpConnection as a Duplex. */
 export { formatAddress, type PortRangeAddress, parsePortRange } from './address.ts';
 export { TransportError, type TransportErrorCode } from './errors.ts';
-export type {
-  BufferSizes,
-  ByteConnection,
-  ByteEvents,
-  ByteListener,
-  DatagramEvents,
-  DatagramOptions,
-  DatagramSocket,
-  Host,
-  HostTimer,
-  SocketAddress,
-  StreamAddress,
+export {
+  type BufferSizes,
+  type ByteConnection,
+  type ByteEvents,
+  type ByteListener,
+  type DatagramEvents,
+  type DatagramOptions,
+  type DatagramSocket,
+  type Host,
+  type HostTimer,
+  MAX_READ,
+  type SocketAddress,
+  type StreamAddress,
 } from './host.ts';
 export { type DialOptions, dialKcp, type KcpListener, type KcpOptions, type ListenOptions, listenKcp } from './kcp.ts';
 export { DEFAULT_DEAD_PEER_TIMEOUT, DEFAULT_IDLE_TIMEOUT, KcpConnection, type KcpConnectionOptions } from './kcp-connection.ts';

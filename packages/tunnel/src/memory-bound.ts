@@ -2,11 +2,10 @@
 
 import { SEGMENT_MEMORY } from '@kcptun/session';
 import { SEND_HIGH_WATER } from '@kcptun/smux';
+import { MAX_READ } from '@kcptun/transport';
 import { parseTunnelOptions, type TunnelOptions } from './options.ts';
 import { MAX_EARLY, MAX_UNTAKEN } from './pipe.ts';
 
-/** Largest read from a connection. */
-const PIECE = 120 * 1024;
 /** What bytes on their way to a connection can take: pieces are cut for what came at once, and in the worst case are filled to a sixteenth. */
 const UNTAKEN = 16 * MAX_UNTAKEN;
 /** The coder and the decoder of a session: the block that is being filled and the one that is being read. */
@@ -46,7 +45,7 @@ export function memoryBound(options: TunnelOptions): MemoryBound {
     unread,
     compression: coders,
     session: sending + receiving + unread + coders,
-    connection: SEND_HIGH_WATER + PIECE + MAX_EARLY + UNTAKEN,
+    connection: SEND_HIGH_WATER + MAX_READ + MAX_EARLY + UNTAKEN,
     stream: smux.version === 1 ? unread : Math.min(unread, smux.maxStreamBuffer),
   };
 }

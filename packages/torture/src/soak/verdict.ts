@@ -1,7 +1,7 @@
 // What the samples of a soak say: nothing may grow once both ends have warmed up.
 
+import { fitTrend } from '@kcptun/testkit';
 import type { SoakRow } from './run.ts';
-import { fitTrend, growthOfMaximum } from './trend.ts';
 
 /** A verdict with its reasons. */
 export interface Verdict {
@@ -56,4 +56,10 @@ export function judge(rows: readonly SoakRow[]): Verdict {
       .join('')}`,
   );
   return { passed, lines };
+}
+
+/** The greatest value of the last quarter relative to that of the first: 1.05 means 5 % more. */
+export function growthOfMaximum(values: readonly number[]): number {
+  const quarter = Math.max(1, Math.floor(values.length / 4));
+  return Math.max(...values.slice(-quarter)) / Math.max(...values.slice(0, quarter));
 }

@@ -6,17 +6,15 @@ import { lstatSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { formatAddress } from '../address.ts';
 import { TransportError } from '../errors.ts';
-import type { ByteConnection, ByteEvents, ByteListener, HostTimer, StreamAddress } from '../host.ts';
+import { type ByteConnection, type ByteEvents, type ByteListener, type HostTimer, MAX_READ, type StreamAddress } from '../host.ts';
 
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
-/** The most that one read takes, in bytes: with the usual mtu its packets just fit into a batch without FEC, and into two trains. */
-const READ_SIZE = 120 * 1024;
 /** Connections that may wait to be accepted: as many as the system allows (`somaxconn`), as in the Go programs, and not the 511 of Node. */
 const BACKLOG = 65_535;
 /** Where many connections wait for their turn, what each has been read and can not be sent yet adds up: those beyond the first few read less at a time. */
 const MANY_READ_SIZE = 64 * 1024;
 const FEW_CONNECTIONS = 16;
-const readBuffer = new Uint8Array(READ_SIZE);
+const readBuffer = new Uint8Array(MAX_READ);
 const manyReadBuffer = readBuffer.subarray(0, MANY_READ_SIZE);
 let connections = 0;
 
@@ -32,7 +30,7 @@ function createReader(): Reader {
     onread: {
       buffer: connections < FEW_CONNECTIONS ? readBuffer : manyReadBuffer,
       callback: (length) => {
-        reader.connection?.events.onData(length === READ_SIZE ? readBuffer : readBuffer.subarray(0, length));
+        reader.connection?.events.onData(length === MAX_READ ? readBuffer : readBuffer.subarray(0, length));
         return true;
       },
     },

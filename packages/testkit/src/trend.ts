@@ -53,9 +53,3 @@ function widening(errors: readonly number[], squares: number): number {
 function studentPoint(freedom: number): number {
   return STUDENT[freedom - 1] ?? 1.96 + 2.5 / freedom;
 }
-
-/** The greatest value of the last quarter relative to that of the first: 1.05 means 5 % more. */
-export function growthOfMaximum(values: readonly number[]): number {
-  const quarter = Math.max(1, Math.floor(values.length / 4));
-  return Math.max(...values.slice(-quarter)) / Math.max(...values.slice(0, quarter));
-}
