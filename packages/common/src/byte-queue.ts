@@ -5,6 +5,8 @@ const SMALL_CHUNK = 4 * 1024;
 const LARGE_CHUNK = 64 * 1024;
 /** For queues through which much goes at a time: what one turn brings of a bulk transfer fits, and leaves with one system call. */
 const BULK_CHUNK = 128 * 1024;
+/** Chunks of that size that a pool lends at a time: a queue begins with one for whatever comes next, be it a single byte that nobody takes. */
+const MAX_BULK_CHUNKS = 64;
 /** How often the use of a pool is looked at, in ms. */
 const TRIM_PERIOD = 5000;
 
@@ -22,6 +24,7 @@ export class ChunkPool {
   readonly #spareBulk: Chunk[] = [];
   readonly #maxSpare: number;
   #lent = 0;
+  #lentBulk = 0;
   /** Most chunks that were lent at a time since the last look. */
   #peak = 0;
   #lookAt: number = Number.NEGATIVE_INFINITY;
@@ -58,9 +61,15 @@ export class ChunkPool {
     this.#spareBulk.length = 0;
   }
 
-  /** Lends an empty chunk: one of 4 KiB for up to that, one of 128 KiB for more than 64 KiB, else one of 64 KiB. */
+  /** Whether it lends another chunk of 128 KiB. */
+  get lendsBulk(): boolean {
+    return this.#lentBulk < MAX_BULK_CHUNKS;
+  }
+
+  /** Lends an empty chunk: one of 4 KiB for up to that, one of 128 KiB for more than 64 KiB as long as there are such, else one of 64 KiB. */
   borrow(wanted: number): Chunk {
-    const size = wanted <= SMALL_CHUNK ? SMALL_CHUNK : wanted <= LARGE_CHUNK ? LARGE_CHUNK : BULK_CHUNK;
+    const size = wanted <= SMALL_CHUNK ? SMALL_CHUNK : wanted <= LARGE_CHUNK || !this.lendsBulk ? LARGE_CHUNK : BULK_CHUNK;
+    if (size === BULK_CHUNK) this.#lentBulk += 1;
     const chunk = this.#spareOf(size).pop();
     this.#lent += 1;
     if (this.#lent > this.#peak) this.#peak = this.#lent;
@@ -75,6 +84,7 @@ export class ChunkPool {
   /** Takes a chunk back. The caller must not touch it afterwards. */
   release(chunk: Chunk): void {
     this.#lent -= 1;
+    if (chunk.bytes.length === BULK_CHUNK) this.#lentBulk -= 1;
     const spare = this.#spareOf(chunk.bytes.length);
     if (spare.length < this.#maxSpare) spare.push(chunk);
   }
@@ -115,7 +125,7 @@ export class ByteQueue {
     while (length > 0) {
       if (tail === undefined || tail.end === tail.bytes.length) {
         // A queue that already holds bytes goes on with large chunks.
-        tail = this.#pool.borrow(this.#bulk ? BULK_CHUNK : tail === undefined ? expected : LARGE_CHUNK);
+        tail = this.#pool.borrow(this.#bulk && this.#pool.lendsBulk ? BULK_CHUNK : tail === undefined ? expected : LARGE_CHUNK);
         this.#chunks.push(tail);
       }
       const part = Math.min(length, tail.bytes.length - tail.end);

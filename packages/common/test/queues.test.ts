@@ -1,6 +1,6 @@
 // Ring, ByteQueue and Deadlines against the plainest models there are.
 
-import { ByteQueue, ChunkPool, Deadlines, type HasDeadline, Ring } from '@kcptun/common';
+import { ByteQueue, type Chunk, ChunkPool, Deadlines, type HasDeadline, Ring } from '@kcptun/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -99,6 +99,22 @@ describe('ByteQueue', () => {
     };
     expect([100_000, 100_000, 65_536, 8192, 8192].map(sizes)).toEqual([[65_536, 65_536], [131_072], [131_072], [131_072], [65_536]]);
     expect(pool.spareBytes).toBe(2 * 65_536 + 131_072);
+  });
+
+  it('holds few of those for queues that carried much and hold next to nothing now', () => {
+    const pool = new ChunkPool();
+    const queues = Array.from({ length: 200 }, () => new ByteQueue(pool));
+    for (const queue of queues) {
+      queue.append(new Uint8Array(200_000), 0, 200_000);
+      for (let chunk = queue.take(); chunk !== undefined; chunk = queue.take()) pool.release(chunk);
+    }
+    for (const queue of queues) queue.append(new Uint8Array(1), 0, 1);
+    const chunks = queues.map((queue) => queue.take() as Chunk);
+    const sizes = chunks.map((chunk) => chunk.bytes.length).sort((one, other) => other - one);
+    expect(sizes).toEqual([...new Array(64).fill(131_072), ...new Array(136).fill(4096)]);
+    // Given back, there are such again.
+    for (const chunk of chunks) pool.release(chunk);
+    expect(pool.borrow(100_000).bytes.length).toBe(131_072);
   });
 });
 
