@@ -5,7 +5,7 @@
 // twofish 7.5 / 7.5 -> 4.3 / 4.2, sm4 9.1 / 7.1 -> 5.4 / 5.4, 3des 37 / 26 -> 16 / 16.
 // A lone packet is sealed as fast as in TypeScript, but for tea and xtea (7.4 and 26), whose lanes stay empty: those are left to TypeScript.
 //
-//   reserved   | IV 16 | tables and round keys | start and end of 64 packets | work space 4 KiB |
+//   reserved   | IV 16 | tables and round keys | start and end of 96 packets | work space 6 KiB |
 
 import { BATCH_CAPACITY, type KernelExports, type PacketBatch } from '@kcptun/common';
 import { IV0, IV1, IV2, IV3, type TableCipher } from '../block/cfb-cipher.ts';
