@@ -78,10 +78,71 @@ test('--no-replay-protection: a client from another port is another client', asy
   const relay = await newRelay(udpPort);
   const { client, port } = await startClient(relay.port);
   await client.during(transfer({ port, upload: 1000, download: 1000 }));
+  expect((await counters(server)).get('PassiveOpens')).toBe('1');
   await relay.changePorts();
-  // The client notices that the server knows nothing of it any more, sooner or later, and starts over.
-  await transfer({ port, upload: 1000, download: 1000, timeoutMs: 3000 }).catch(() => {});
+  // The client notices that the server knows nothing of it any more, and starts over.
+  await until(
+    () =>
+      transfer({ port, upload: 1000, download: 1000, timeoutMs: 3000 }).then(
+        () => true,
+        () => false,
+      ),
+    'the client to start over',
+  );
+  expect(Number((await counters(server)).get('PassiveOpens'))).toBeGreaterThan(1);
   expect(server.output).not.toMatch(/moved from/);
+});
+
+/** A client behind a tap that has done its work and gone, and all the datagrams that it has sent. */
+async function recordClient(udpPort: number): Promise<{ recorded: Buffer[]; upstream: Socket }> {
+  const tap = await newSocket();
+  const upstream = await newSocket();
+  const recorded: Buffer[] = [];
+  let clientPort = 0;
+  tap.on('message', (bytes, { port }) => {
+    clientPort = port;
+    recorded.push(bytes);
+    upstream.send(bytes, udpPort, '127.0.0.1');
+  });
+  upstream.on('message', (bytes) => tap.send(bytes, clientPort, '127.0.0.1'));
+  const { client, port } = await startClient(tap.address().port);
+  await client.during(transfer({ port, upload: 50_000, download: 1000 }));
+  await client.stop(500);
+  return { recorded, upstream };
+}
+
+test.skipIf(process.platform === 'win32').each([
+  ['by default nothing comes of them', []],
+  ['--no-replay-protection takes them as if they were new', ['--no-replay-protection']],
+] as const)('recorded datagrams, from the address of their client and from another: %s', async (_, flags) => {
+  const target = await newTarget();
+  const udpPort = await freePort();
+  const server = await startServer(udpPort, target.port, flags);
+  const { recorded, upstream } = await recordClient(udpPort);
+  const attacker = await newSocket();
+  let answers = 0;
+  attacker.on('message', () => (answers += 1));
+  const before = await counters(server);
+  const grown = (after: Map<string, string>, name: string): number => Number(after.get(name)) - Number(before.get(name));
+  for (const bytes of recorded) {
+    upstream.send(bytes, udpPort, '127.0.0.1');
+    attacker.send(bytes, udpPort, '127.0.0.1');
+  }
+  let after = before;
+  await until(async () => {
+    after = await counters(server);
+    return grown(after, 'InPkts') >= 2 * recorded.length;
+  }, 'the server to see all recorded datagrams once more');
+  expect(recorded.length).toBeGreaterThan(20);
+  if (flags.length === 0) {
+    expect([grown(after, 'RepeatSegs'), grown(after, 'PassiveOpens'), answers]).toEqual([0, 0, 0]);
+    expect(target.stats.connections).toBe(1);
+  } else {
+    // The session of the client has got its segments before, and the attacker has a session of its own, with what the client said.
+    expect(grown(after, 'RepeatSegs')).toBeGreaterThan(20);
+    expect(grown(after, 'PassiveOpens')).toBe(1);
+    await until(() => answers > 0 && target.stats.connections === 2, 'the attacker to be served');
+  }
 });
 
 test('--max-sessions and --max-sessions-per-ip: who comes too late is told to the log, who is there goes on', async () => {
@@ -106,20 +167,7 @@ test.skipIf(process.platform === 'win32')(
   async () => {
     const target = await newTarget();
     const { server, udpPort } = await startPair(target.port);
-    // Datagrams of a real client, recorded on their way.
-    const tap = await newSocket();
-    const upstream = await newSocket();
-    const recorded: Buffer[] = [];
-    let clientPort = 0;
-    tap.on('message', (bytes, { port }) => {
-      clientPort = port;
-      recorded.push(bytes);
-      upstream.send(bytes, udpPort, '127.0.0.1');
-    });
-    upstream.on('message', (bytes) => tap.send(bytes, clientPort, '127.0.0.1'));
-    const { client, port } = await startClient(tap.address().port);
-    await client.during(transfer({ port, upload: 50_000, download: 1000 }));
-    await client.stop(500);
+    const { recorded } = await recordClient(udpPort);
     const wrongKey: Buffer[] = [];
     const stranger = await newSocket();
     stranger.on('message', (bytes) => wrongKey.push(bytes));
