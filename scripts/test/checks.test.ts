@@ -1,6 +1,6 @@
 // The other checks of `npm run check` that have rules of their own: what they must find, and what they must leave alone.
 import { describe, expect, test } from 'vitest';
-import { checkLinks, checkSource } from '../check-files.mjs';
+import { anchorsOf, checkLinks, checkSource } from '../check-files.mjs';
 import { folderOfImport, PACKAGES, packageFolders, packageName } from '../lib/workspace.mjs';
 
 const HEADER = '// What it is.\n';
@@ -12,6 +12,8 @@ describe('files', () => {
     ['no header comment', 'packages/smux/src/frame.ts', 'export {};\n'],
     ['no header comment below #!', 'scripts/x.mjs', '#!/usr/bin/env node\nexport {};\n'],
     ['unfinished work', 'packages/smux/src/frame.ts', `${HEADER}// ${'TO'}${'DO'}: later\n`],
+    ['a citation of what is not there', 'packages/smux/src/frame.ts', `${HEADER}// ${'PROTOCOL'} kcp §6 and ${'PROTOCOL'} kcp §99\n`],
+    ['a citation of no chapter', 'packages/smux/src/frame.ts', `${HEADER}// ${'PROTOCOL'} tcp §1\n`],
   ])('finds %s', (_, path, text) => {
     expect(checkSource(path, text)).toHaveLength(1);
   });
@@ -32,9 +34,21 @@ describe('links', () => {
     ]);
   });
 
-  test('leaves addresses, anchors and code alone', () => {
-    const text = '[a](https://example.com/x) [b](#here) [c](../README.md#status) `[d](none)`\n```\n[e](none)\n```\n';
+  test('finds a heading that is not there, here and elsewhere', () => {
+    expect(checkLinks('docs/PROTOCOL.md', '# Here\n[a](#here) [b](#there) [c](../README.md#no-such-heading)')).toEqual([
+      'docs/PROTOCOL.md: docs/PROTOCOL.md has no heading #there',
+      'docs/PROTOCOL.md: README.md has no heading #no-such-heading',
+    ]);
+  });
+
+  test('leaves addresses and code alone', () => {
+    const text = '[a](https://example.com/x#y) [b](../LICENSE#L1) `[d](none)`\n```\n[e](none)\n```\n';
     expect(checkLinks('docs/PROTOCOL.md', text)).toEqual([]);
+  });
+
+  test('anchors are those of GitHub', () => {
+    const text = '# A & B: `--no-x`, or [c](d.md)?\n## §2 Größe_1\n## Twice\n```\n# no heading\n```\n## Twice\n## 常见问题\n';
+    expect(anchorsOf(text)).toEqual(['a--b---no-x-or-c', '2-größe_1', 'twice', 'twice-1', '常见问题']);
   });
 });
 
