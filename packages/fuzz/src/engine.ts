@@ -1,4 +1,4 @@
-// The fuzzer: mutates inputs of a corpus and keeps those that reach blocks of code which none has reached before. Coverage is read once per
+// The fuzzer: mutates inputs of a corpus and keeps those that reach code which none has reached before. Coverage is read once per
 // batch, because reading it takes as long as many runs; a batch that reached something new is run again, input by input, to find out which did.
 
 import { Random } from '@kcptun/testkit';
@@ -32,7 +32,7 @@ export interface FuzzOptions {
 /** What came of it. */
 export interface FuzzResult {
   readonly executions: number;
-  /** The inputs that reach something each, the given ones included. */
+  /** The given inputs, and those that reach something new each. */
   readonly corpus: readonly Uint8Array[];
   /** Input and error of the first failure; the fuzzer stops there. */
   readonly failure: { readonly input: Uint8Array; readonly error: unknown } | undefined;
@@ -67,7 +67,13 @@ export function fuzz(options: FuzzOptions): FuzzResult {
   };
 
   coverage.skip();
-  for (const input of [...options.corpus, ...target.seeds]) keepIfNew(input);
+  // Those that are given stay, whatever they reach: they may have failed once.
+  for (const input of options.corpus) {
+    run(input);
+    corpus.push(input);
+  }
+  coverage.take();
+  for (const input of target.seeds) keepIfNew(input);
   if (corpus.length === 0) corpus.push(new Uint8Array(1));
   let watching = true;
   while (failure === undefined && executions < options.executions) {

@@ -1,8 +1,10 @@
 // Every input that the fuzzer has kept runs again, with a little fresh fuzzing behind it; and the fuzzer itself finds what is there to find.
 
+import { runInThisContext } from 'node:vm';
 import { Random } from '@kcptun/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { readCorpus } from '../src/corpus.ts';
+import { Coverage } from '../src/coverage.ts';
 import { fuzz } from '../src/engine.ts';
 import { mutate } from '../src/mutate.ts';
 import { type FuzzTarget, insist } from '../src/target.ts';
@@ -46,7 +48,7 @@ const planted: FuzzTarget = {
 };
 const reached = new Set<number>();
 
-/** Says of each input which depth it reached: what the real coverage says of blocks. */
+/** Says of each input which depth it reached: what the real coverage says of code. */
 class PlantedCoverage {
   #known = 0;
   take(): number {
@@ -80,4 +82,36 @@ test('coverage leads to a bug that three bytes hide, and the input comes back sh
   expect(failure?.error).toMatchObject({ message: 'broken rule: planted' });
   expect(failure?.input).toEqual(Uint8Array.of(0x4b, 0x43, 0x50));
   expect(executions).toBeLessThan(3_000_000);
+});
+
+test('the inputs that are given stay in the corpus, though they reach nothing', () => {
+  const given = [Uint8Array.of(9), Uint8Array.of(8, 8)];
+  const { corpus } = fuzz({ target: planted, coverage: new PlantedCoverage(), corpus: given, seed: 5, executions: 1, guided: 1 });
+  expect(corpus.slice(0, 2)).toEqual(given);
+});
+
+describe('coverage', () => {
+  test('sees each piece of code once, of our own modules alone', () => {
+    const source = '(input) => { if (input > 5) { return 1; } return 2; }';
+    const ours = runInThisContext(source, { filename: '/packages/planted/src/planted.js' }) as (input: number) => number;
+    const others = runInThisContext(`${source};`, { filename: '/packages/testkit/src/planted.js' }) as (input: number) => number;
+    const coverage = new Coverage(/\/packages\/planted\/src\//);
+    onTestFinished(() => coverage.stop());
+    coverage.skip();
+    others(1);
+    expect(coverage.take()).toBe(0);
+    ours(1);
+    expect(coverage.reachesNew()).toBe(true);
+    ours(1);
+    expect(coverage.take()).toBeGreaterThan(0);
+    ours(1);
+    expect(coverage.reachesNew()).toBe(false);
+    const before = coverage.size;
+    ours(6);
+    expect(coverage.take()).toBeGreaterThan(0);
+    expect(coverage.size).toBeGreaterThan(before);
+    ours(6);
+    ours(1);
+    expect(coverage.take()).toBe(0);
+  });
 });

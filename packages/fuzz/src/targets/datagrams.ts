@@ -1,7 +1,7 @@
 // Datagrams as they come from the network, for both ends: with a cipher that checks nothing, so that all of it reaches demultiplexing, FEC and
 // KCP, and with one that checks, sealed or not.
 
-import { Arena, DROPPED, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
+import { Arena, DROPPED, HEADROOM, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
 import { type CryptMethod, createPacketCrypt } from '@kcptun/crypt';
 import { DEFAULT_POOL_SLOTS, FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, POOL_SLOT_SIZE } from '@kcptun/fec';
 import { Endpoint, parseSessionParameters, type Session } from '@kcptun/session';
@@ -14,7 +14,6 @@ const WINDOW = 32;
 const MAX_SESSIONS = 6;
 const PARAMETERS = parseSessionParameters({ mode: 'fast3', sndWnd: WINDOW, rcvWnd: WINDOW, dataShards: 3, parityShards: 2 });
 const SEGMENT_HEADER = 24;
-const HEADROOM = 32;
 const METHODS: readonly CryptMethod[] = ['null', 'none', 'xor', 'salsa20'];
 const FEC_TYPES = [FEC_TYPE_DATA, FEC_TYPE_PARITY, FEC_TYPE_OOB, 0x1234] as const;
 /** Segments of a session: what is sent and unacknowledged, what is received and unread, in order and not, and what a turn may add. */

@@ -1,6 +1,6 @@
 // FEC: the packets of a sender with any shard counts, in any order, mixed up with what no sender would send.
 
-import { Arena, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
+import { Arena, HEADROOM, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
 import { DEFAULT_POOL_SLOTS, FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, FecDecoder, FecEncoder, ShardPool } from '@kcptun/fec';
 import { FuzzInput } from '../input.ts';
 import { type FuzzTarget, insist } from '../target.ts';
@@ -36,8 +36,8 @@ function run(bytes: Uint8Array): void {
       // A packet by the real sender, some of them lost.
       const content = input.bytes(input.u8());
       batch.clear();
-      batch.bytes.set(content, batch.slot(0) + 32);
-      batch.add(32, content.length, 0);
+      batch.bytes.set(content, batch.slot(0) + HEADROOM);
+      batch.add(HEADROOM, content.length, 0);
       now += input.u8() * 4;
       const parity = encoder.encode(batch, 0, now);
       for (let index = 0; index < parity; index++) encoder.emitParity(batch, index, 0);

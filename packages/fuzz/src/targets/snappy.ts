@@ -1,6 +1,15 @@
 // Snappy: the chunks of a stream, cut anywhere; and single blocks, on which both codecs must agree.
 
-import { type BlockCodec, createBlockCodec, MAX_BLOCK, MAX_CHUNK, SnappyDecoder, SnappyEncoder, TypescriptBlockCodec } from '@kcptun/comp';
+import {
+  type BlockCodec,
+  createBlockCodec,
+  IDENTIFIER,
+  MAX_BLOCK,
+  MAX_CHUNK,
+  SnappyDecoder,
+  SnappyEncoder,
+  TypescriptBlockCodec,
+} from '@kcptun/comp';
 import { FuzzInput } from '../input.ts';
 import { type FuzzTarget, insist } from '../target.ts';
 
@@ -63,8 +72,6 @@ function roundTrip(codec: BlockCodec, bytes: Uint8Array): void {
   }
   insist(seen === bytes.length, 'our own stream is complete');
 }
-
-const IDENTIFIER = [0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59];
 
 /** A whole stream. */
 export const snappyTarget: FuzzTarget = {
