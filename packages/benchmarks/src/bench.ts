@@ -3,14 +3,14 @@
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { median } from '@kcptun/testkit';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { type BulkResult, measureBulk } from './bulk.ts';
 import { measureEcho } from './echo-measure.ts';
 import { measureIdle } from './idle.ts';
 import { runInNamespace } from './namespace.ts';
 import { type Entry, mergeResults, ONE_STREAM, type Row } from './results.ts';
 import { BULK, type BulkScenario, flagsOf, SCRIPTS } from './scenarios.ts';
-import { median } from './traffic.ts';
 import { findPrograms, type Program } from './tunnel-programs.ts';
 
 const USAGE = `usage: npm run bench -- [--only aes-fec,echo,micro] [--rounds 5] [--size 300] [--quick] [--out FILE]
@@ -21,19 +21,20 @@ default packages/benchmarks/results/loopback.json), so that rows can be measured
 MB. A row takes one to three minutes with five rounds, all of them about an hour; --quick (one round, little data) takes a few minutes and is
 for trying out.`;
 
-const { values } = parseArgs({
-  options: {
+const values = parseToolFlags(
+  USAGE,
+  {
     rounds: { type: 'string' },
     size: { type: 'string' },
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
     // Set by this program for its copy in a namespace.
     inside: { type: 'boolean', default: false },
     out: { type: 'string', default: join(import.meta.dirname, '..', 'results', 'loopback.json') },
   },
-});
+  ['rounds', 'size'],
+);
 
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
 const most = Number(values.size ?? (values.quick ? 60 : 300));
@@ -48,14 +49,11 @@ const unknown = wanted.find(
   (part) => ![...BULK, ...others].some(({ id }, at) => id === part || (at >= BULK.length && id.startsWith(`${part}-`))),
 );
 
-if (values.help || values.list) {
-  console.log(values.help ? USAGE : [...BULK, ...others].map(({ id, name }) => `${id.padEnd(16)} ${name}`).join('\n'));
+if (values.list) {
+  console.log([...BULK, ...others].map(({ id, name }) => `${id.padEnd(16)} ${name}`).join('\n'));
   process.exit();
 }
-if (unknown !== undefined || !(rounds >= 1) || !(most > 0)) {
-  console.error(unknown === undefined ? '--rounds and --size are numbers above 0' : `--only ${unknown}: no such row, see --list`);
-  process.exit(2);
-}
+if (unknown !== undefined) endWithMistake(USAGE, `--only ${unknown}: no such row, see --list`);
 
 for (const scenario of BULK) {
   if (wanted.length > 0 && !wanted.includes(scenario.id)) continue;

@@ -4,6 +4,7 @@
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { QppPads, QppStream } from '@kcptun/crypt';
+import { median } from '@kcptun/testkit';
 
 /** The block ciphers are internal to their package: their built file is read by its path. */
 const ciphers = (await import(new URL('../../crypt/dist/block/index.js', import.meta.url).href)) as Record<string, CipherFactory>;
@@ -59,7 +60,7 @@ function compare(subjects: readonly Subject[], format: (microsecondsPerPacket: n
       if (round > 0) each.samples.push((used.user + used.system) / PACKETS_A_ROUND);
     }
   }
-  for (const { name, samples } of subjects) console.log(name.padEnd(28), format(samples.sort((a, b) => a - b)[ROUNDS >> 1] as number));
+  for (const { name, samples } of subjects) console.log(name.padEnd(28), format(median(samples)));
 }
 
 function cipherSubjects([name, keyLength, openssl]: (typeof CIPHERS)[number]): Subject[] {

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { type BlockCodec, createBlockCodec, MAX_BLOCK } from '@kcptun/comp';
 import { loadSnappyCodecSync } from '@kcptun/comp/node';
+import { median } from '@kcptun/testkit';
 
 const ROUNDS = 9;
 const BYTES_PER_RUN = 4_000_000;
@@ -48,10 +49,6 @@ function time(call: () => number, times: number): number {
   const start = process.hrtime.bigint();
   for (let index = 0; index < times; index++) call();
   return Number(process.hrtime.bigint() - start) / times;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /** Sentences of a small vocabulary, as far from each other as words of a real text. */

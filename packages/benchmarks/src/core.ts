@@ -3,6 +3,7 @@
 // acknowledge. Run: node packages/benchmarks/dist/core.js
 
 import { Kcp, type PacketSink } from '@kcptun/kcp-core';
+import { median } from '@kcptun/testkit';
 import { loadNativeKcp, type NativeKcp } from '@kcptun/testkit/node';
 
 const ROUNDS = 9;
@@ -155,8 +156,4 @@ function original(): Contestant | undefined {
 
 function make(sink: PacketSink | ((packet: Uint8Array) => void)): Kcp {
   return new Kcp({ conv: 1, sink, mode: 'fast3', mtu: MTU, sndWnd: WINDOW, rcvWnd: WINDOW, stream: true });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

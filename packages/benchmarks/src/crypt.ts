@@ -5,6 +5,7 @@ import { randomFillSync } from 'node:crypto';
 import { Arena, HEADROOM, PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
 import { CRYPT_METHODS, type CryptMethod, createPacketCrypt, deriveKey, type PacketCrypt } from '@kcptun/crypt';
 import { createNodePacketCrypt } from '@kcptun/crypt/node';
+import { median } from '@kcptun/testkit';
 
 const DATAGRAM = 1350;
 const BATCH_SIZES = [1, 8, 48];
@@ -57,10 +58,6 @@ function measure(subject: Subject, work: boolean): number {
   for (let run = 0; run < runs; run++) subject.run(work);
   const used = process.cpuUsage(before);
   return (used.user + used.system) / runs / subject.batchSize;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1] as number;
 }
 
 function compare(method: CryptMethod): void {

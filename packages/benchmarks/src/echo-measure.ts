@@ -1,7 +1,7 @@
 // Round trips of a small message through an idle tunnel.
 
 import type net from 'node:net';
-import { quantile } from './traffic.ts';
+import { quantile } from '@kcptun/testkit';
 import { type Program, startTunnel } from './tunnel-programs.ts';
 
 /** Quantiles of the round-trip time in ms. */

@@ -1,22 +1,26 @@
-// Round-trip time of 64 bytes through an idle tunnel over loopback, ours and others interleaved:
-//
-//   node dist/echo.js --peer go [--rounds 5] [--count 2000]
-//
-// Prints p50, p99 and the worst in ms, medians over the rounds, and the ratio ours / other.
+// `npm run bench:echo`: round-trip time of 64 bytes through an idle tunnel over loopback, ours and others interleaved.
 
-import { parseArgs } from 'node:util';
+import { median } from '@kcptun/testkit';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { type EchoResult, measureEcho } from './echo-measure.ts';
-import { median } from './traffic.ts';
-import { findPrograms } from './tunnel-programs.ts';
+import { findPrograms, PROGRAMS } from './tunnel-programs.ts';
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run bench:echo -- [--peer NAME]... [--rounds 5] [--count 2000] [--crypt aes]
+
+Prints p50, p99 and the worst in ms, medians over the rounds, and the ratio ours / other. Peers: ${Object.keys(PROGRAMS).join(', ')}.`;
+
+const values = parseToolFlags(
+  USAGE,
+  {
     peer: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '5' },
     count: { type: 'string', default: '2000' },
     crypt: { type: 'string', default: 'aes' },
   },
-});
+  ['rounds', 'count'],
+);
+const unknown = values.peer.find((name) => PROGRAMS[name] === undefined);
+if (unknown !== undefined) endWithMistake(USAGE, `--peer ${unknown}: no such program`);
 
 const flags = ['--key', 'benchmark', '--crypt', values.crypt, '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--quiet'];
 const programs = findPrograms(['ours', ...values.peer]);

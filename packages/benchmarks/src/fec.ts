@@ -4,6 +4,7 @@
 
 import { Arena, HEADROOM, PacketBatch } from '@kcptun/common';
 import { FecDecoder, FecEncoder, ShardPool } from '@kcptun/fec';
+import { median } from '@kcptun/testkit';
 
 const DATA_SHARDS = 10;
 const PARITY_SHARDS = 3;
@@ -89,6 +90,5 @@ for (let round = 0; round <= ROUNDS; round++) {
 }
 console.log(`FEC ${DATA_SHARDS}/${PARITY_SHARDS}, us per data packet of ${KCP_PACKET} bytes: median (least) of ${ROUNDS} rounds`);
 for (const { name, samples } of all) {
-  samples.sort((a, b) => a - b);
-  console.log(`${name.padEnd(32)} ${(samples[samples.length >> 1] as number).toFixed(3)}  (${(samples[0] as number).toFixed(3)})`);
+  console.log(`${name.padEnd(32)} ${median(samples).toFixed(3)}  (${Math.min(...samples).toFixed(3)})`);
 }

@@ -1,16 +1,19 @@
-// Bulk through real client and server processes over loopback, ours and others in one interleaved run:
-//
-//   node dist/loopback.js --peer go [--peer go1 …] [--rounds 5] [--size 300] [--direction up|down] [--crypt aes] [--ds 10] [--ps 3] [--comp] [--data random|text]
-//
-// Prints MB/s, CPU seconds per GB and peak RSS of each end, medians, and the ratio ours / other.
+// `npm run bench:loopback`: bulk through real client and server processes over loopback, ours and others in one interleaved run.
 
-import { parseArgs } from 'node:util';
+import { median } from '@kcptun/testkit';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { type BulkResult, measureBulk } from './bulk.ts';
-import { median } from './traffic.ts';
-import { findPrograms } from './tunnel-programs.ts';
+import { findPrograms, PROGRAMS } from './tunnel-programs.ts';
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run bench:loopback -- [--peer NAME]... [--rounds 5] [--size 300] [--streams 1] [--conn 1] [--direction up|down]
+       [--crypt aes] [--ds 10] [--ps 3] [--mode fast3] [--wnd 8192] [--smuxver 2] [--comp] [--data random|text] [--json]
+
+Prints MB/s, CPU seconds per GB and peak RSS of each end, medians of the rounds, and the ratio ours / other. The size is in MB.
+Peers: ${Object.keys(PROGRAMS).join(', ')}.`;
+
+const values = parseToolFlags(
+  USAGE,
+  {
     peer: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '5' },
     size: { type: 'string', default: '300' },
@@ -27,7 +30,10 @@ const { values } = parseArgs({
     wnd: { type: 'string', default: '8192' },
     json: { type: 'boolean', default: false },
   },
-});
+  ['rounds', 'size', 'streams', 'conn', 'wnd'],
+);
+const unknown = values.peer.find((name) => PROGRAMS[name] === undefined);
+if (unknown !== undefined) endWithMistake(USAGE, `--peer ${unknown}: no such program`);
 
 const flags = [
   ...['--key', 'benchmark', '--crypt', values.crypt, '--mode', values.mode, '--sndwnd', values.wnd, '--rcvwnd', values.wnd],

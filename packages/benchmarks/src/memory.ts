@@ -1,15 +1,10 @@
-// Resident memory of both programs: idle, and after a gigabyte through the tunnel in each direction.
-//
-//   node dist/memory.js [--size 1000] [--rounds 1] [--wnd 1024]
-//
-// With several rounds it also prints how resident memory went on per GB in the second half of them (least squares).
-// Exits with 1 when an idle client has 80 MB or more, an idle server 90, or one of them 200 MB or more afterwards. Linux only: it reads /proc.
+// `npm run bench:memory`: resident memory of both programs, idle, and after a gigabyte through the tunnel in each direction. Linux only: it reads /proc.
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type net from 'node:net';
-import { parseArgs } from 'node:util';
 import { fitTrend } from '@kcptun/testkit';
+import { parseToolFlags } from '@kcptun/testkit/node';
 import { startOwnPair } from './own-pair.ts';
 import { readUsage } from './process-usage.ts';
 
@@ -18,13 +13,20 @@ const IDLE_SERVER_LIMIT = 90;
 const LOADED_LIMIT = 200;
 const MIB = 1.048576;
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run bench:memory -- [--size 1000] [--rounds 1] [--wnd 1024]
+
+Sizes are in MB, for each round and direction. With several rounds it also prints how resident memory went on per GB in the second half of them
+(least squares). Exit code 1 when an idle client has ${IDLE_CLIENT_LIMIT} MB or more, an idle server ${IDLE_SERVER_LIMIT}, or one of them ${LOADED_LIMIT} afterwards.`;
+
+const values = parseToolFlags(
+  USAGE,
+  {
     size: { type: 'string', default: '1000' },
     rounds: { type: 'string', default: '1' },
     wnd: { type: 'string', default: '1024' },
   },
-});
+  ['size', 'rounds', 'wnd'],
+);
 
 const chunk = Buffer.alloc(1 << 20, 'not too random, not too regular: ');
 

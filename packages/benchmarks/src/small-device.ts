@@ -1,9 +1,5 @@
-// Whether the small-device profile keeps its word: both programs with examples/config/small-*.json, as much traffic as 20 Mbit/s in each direction in
-// turn, and the largest resident size that each had. Linux only: it reads /proc.
-//
-//   node dist/small-device.js [--seconds 15] [--mbit 20] [--node-options=--max-semi-space-size=1]
-//
-// Exits with 1 when one of them had 90 MB or more.
+// `npm run bench:small`: whether the small-device profile keeps its word: both programs with examples/config/small-*.json, as much traffic as 20 Mbit/s
+// in each direction in turn, and the largest resident size that each had. Linux only: it reads /proc.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,7 +8,7 @@ import type net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { parseToolFlags } from '@kcptun/testkit/node';
 import { type Addresses, type Side, startOwnPair } from './own-pair.ts';
 import { readUsage } from './process-usage.ts';
 
@@ -21,13 +17,19 @@ const MIB = 1.048576;
 /** How often bytes are given to the tunnel, in ms. */
 const TICK = 20;
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run bench:small -- [--seconds 15] [--mbit 20] [--node-options=--max-semi-space-size=1]
+
+Seconds are for each direction. Exit code 1 when one of the programs had ${LIMIT} MB or more.`;
+
+const values = parseToolFlags(
+  USAGE,
+  {
     seconds: { type: 'string', default: '15' },
     mbit: { type: 'string', default: '20' },
     'node-options': { type: 'string', default: '' },
   },
-});
+  ['seconds', 'mbit'],
+);
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'kcptun-small-'));

@@ -3,6 +3,7 @@
 
 import { ChunkPool } from '@kcptun/common';
 import { parseSmuxConfig, SmuxSession, type SmuxStream } from '@kcptun/smux';
+import { median } from '@kcptun/testkit';
 
 const ROUNDS = 9;
 const BYTES_PER_RUN = 200_000_000;
@@ -62,8 +63,4 @@ function contestant(version: 1 | 2, maxFrameSize: number, count: number): { run:
       return `smux ${version}, frames of ${String(maxFrameSize).padStart(5)}, ${String(count).padStart(3)} streams: ${rate.toFixed(0).padStart(6)} MB/s`;
     },
   };
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -1,24 +1,29 @@
 // Datagram sockets between two processes over loopback, by backend: microseconds of CPU per datagram of the sender and of the receiver, the rate,
-// and the time of a round trip of one small datagram. Run on built output, on a quiet machine:
-//
-//   node packages/benchmarks/dist/sockets.js [--packets 200000] [--rounds 5] [--batch 48]
-//
+// and the time of a round trip of one small datagram. Run on built output, on a quiet machine: `npm run bench:sockets`.
 // The receiver acknowledges, and the sender keeps at most a window in flight: nothing is lost.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
 import { PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
+import { median } from '@kcptun/testkit';
+import { parseToolFlags } from '@kcptun/testkit/node';
 import { createNodeHost, type DatagramEvents, type DatagramOptions, type DatagramSocket, type Host } from '@kcptun/transport';
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run bench:sockets -- [--packets 200000] [--rounds 5] [--batch 48]
+
+CPU of sender and receiver per datagram, the rate, and the time of a round trip, for each pair of backends.`;
+
+const values = parseToolFlags(
+  USAGE,
+  {
     packets: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '5' },
     batch: { type: 'string', default: '48' },
+    // Set by this program for the process of the receiver.
     receiver: { type: 'string' },
   },
-});
+  ['packets', 'rounds', 'batch'],
+);
 const SIZE = 1350;
 const WINDOW = 1024;
 const ACKNOWLEDGE_EVERY = 128;
@@ -160,10 +165,6 @@ async function measure(sender: Backend, receiver: Backend): Promise<Figures> {
     rate: packets / seconds,
     roundTrip: median(times) * 1000,
   };
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 }
 
 if (values.receiver !== undefined) {

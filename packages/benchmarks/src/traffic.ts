@@ -40,14 +40,3 @@ export function drink(socket: net.Socket, bytes: number): Promise<void> {
     socket.on('data', onData).once('close', onClose).once('error', finish);
   });
 }
-
-/** The middle value; of an even number of them, the upper one of the middle two. */
-export function median(numbers: readonly number[]): number {
-  return quantile(numbers, 0.5);
-}
-
-/** The value that the share `q` of all values lies below. */
-export function quantile(numbers: readonly number[], q: number): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
-}

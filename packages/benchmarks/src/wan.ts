@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { median } from './traffic.ts';
+import { median } from '@kcptun/testkit';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { drawChart } from './wan/chart.ts';
 import type { WanResult } from './wan/peer.ts';
 import { CONTENDERS, measureContender, TITLES } from './wan/run.ts';
@@ -16,8 +16,9 @@ Round-trip times in ms, losses in percent, the rate in Mbit/s, the queue of the 
 completion time of a small file and latency, writes them as JSON with what the machine is (by default over packages/benchmarks/results/wan.json),
 and a chart as SVG beside it. Needs Linux, root, a C compiler and iproute2. About 25 s per program, link and round; lanes run side by side.`;
 
-const { values } = parseArgs({
-  options: {
+const values = parseToolFlags(
+  USAGE,
+  {
     rtt: { type: 'string', default: '20,100,250' },
     loss: { type: 'string', default: '0,0.2,1,5,10' },
     rate: { type: 'string', default: '100' },
@@ -27,13 +28,9 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1' },
     lanes: { type: 'string', default: '1' },
     out: { type: 'string', default: join(import.meta.dirname, '..', 'results', 'wan.json') },
-    help: { type: 'boolean', default: false },
   },
-});
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
+  ['rate', 'queue', 'seconds', 'rounds', 'lanes'],
+);
 
 /** One program over one link, medians of the rounds. */
 interface Row extends WanResult {
@@ -46,6 +43,9 @@ const numbers = (text: string): number[] => text.split(',').map(Number);
 const rtts = numbers(values.rtt);
 const losses = numbers(values.loss);
 const contenders = values.only.split(',');
+if (![...rtts, ...losses].every((number) => number >= 0)) endWithMistake(USAGE, '--rtt and --loss are lists of numbers');
+const unknown = contenders.find((name) => TITLES[name] === undefined);
+if (unknown !== undefined) endWithMistake(USAGE, `--only ${unknown}: no such program`);
 const cells = rtts.flatMap((rtt) =>
   losses.flatMap((loss) => contenders.map((contender) => ({ rtt, loss, contender, runs: [] as WanResult[] }))),
 );

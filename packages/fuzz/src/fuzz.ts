@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { readCorpus, writeCorpus } from './corpus.ts';
 import { Coverage } from './coverage.ts';
 import { fuzz } from './engine.ts';
@@ -15,18 +15,15 @@ targets run at a time. With --keep what reaches new code is added to the corpus.
 makes the exit code 1.
 Targets: ${TARGETS.map(({ name }) => name).join(', ')}.`;
 
-const { values } = parseArgs({
-  options: {
-    target: { type: 'string', multiple: true, default: [] },
-    executions: { type: 'string', default: '100000' },
-    guided: { type: 'string', default: '50000' },
-    seed: { type: 'string', default: `${Date.now() % 1_000_000_000}` },
-    jobs: { type: 'string', default: '2' },
-    keep: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-    // Set by this program for the process of a target.
-    child: { type: 'boolean', default: false },
-  },
+const values = parseToolFlags(USAGE, {
+  target: { type: 'string', multiple: true, default: [] },
+  executions: { type: 'string', default: '100000' },
+  guided: { type: 'string', default: '50000' },
+  seed: { type: 'string', default: `${Date.now() % 1_000_000_000}` },
+  jobs: { type: 'string', default: '2' },
+  keep: { type: 'boolean', default: false },
+  // Set by this program for the process of a target.
+  child: { type: 'boolean', default: false },
 });
 const wrong =
   (['executions', 'guided', 'seed', 'jobs'] as const)
@@ -43,12 +40,8 @@ interface Report {
 /** Our own modules, built or not; not the fuzzer itself. */
 const MODULES = /\/packages\/(?!fuzz|testkit)[a-z-]+\/(dist|src)\//;
 
-if (values.help) {
-  console.log(USAGE);
-} else if (wrong !== undefined) {
-  console.error(`${wrong}\n${USAGE}`);
-  process.exitCode = 2;
-} else if (values.child) {
+if (wrong !== undefined) endWithMistake(USAGE, wrong);
+if (values.child) {
   process.send?.(fuzzOne(values.target[0] ?? ''));
 } else {
   const names = values.target.length > 0 ? values.target : TARGETS.map(({ name }) => name);
@@ -94,7 +87,7 @@ function fuzzOne(name: string): Report {
   const { user, system } = process.cpuUsage();
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(
-    `${name}: ${executions} executions in ${seconds} s (${((user + system) / 1e6).toFixed(1)} s of the processor), ${coverage.size} blocks, corpus ${corpus.length}`,
+    `${name}: ${executions} executions in ${seconds} s (${((user + system) / 1e6).toFixed(1)} s of the processor), ${coverage.size} characters of code, corpus ${corpus.length}`,
   );
   if (values.keep && failure === undefined) writeCorpus(name, corpus);
   if (failure !== undefined) {

@@ -1,26 +1,20 @@
 // `npm run differential`: tries each comparison many times, and reports how often.
 
-import { parseArgs } from 'node:util';
 import { Random } from '@kcptun/testkit';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { COMPARISONS } from './differential/index.ts';
 
 const USAGE = `usage: npm run differential -- [--runs 2000] [--from SEED] [--only WORD]
 Comparisons: ${COMPARISONS.map(({ name }) => name).join('; ')}.`;
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '2000' }, from: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean' } },
-});
-if (values.help === true) {
-  console.log(USAGE);
-  process.exit();
-}
+const values = parseToolFlags(USAGE, { runs: { type: 'string', default: '2000' }, from: { type: 'string' }, only: { type: 'string' } }, [
+  'runs',
+]);
 const runs = Number(values.runs);
 const from = values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.from);
 const chosen = COMPARISONS.filter(({ name }) => name.includes(values.only ?? ''));
-if (!(Number.isInteger(runs) && runs > 0) || !Number.isInteger(from) || chosen.length === 0) {
-  console.error(USAGE);
-  process.exit(2);
-}
+if (!Number.isInteger(runs) || !Number.isInteger(from)) endWithMistake(USAGE, '--runs and --from are whole numbers');
+if (chosen.length === 0) endWithMistake(USAGE, `--only ${values.only}: no comparison has this in its name`);
 
 console.log(`seeds ${from} to ${from + runs - 1}`);
 for (const comparison of chosen) {

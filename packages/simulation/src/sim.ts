@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { drawPlan } from './draw-plan.ts';
 import type { Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
@@ -22,25 +22,20 @@ const MAX_FAILURES = 20;
 /** How often the progress is shown, in ms of real time. */
 const PROGRESS_TIME = 10_000;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string' },
-    from: { type: 'string' },
-    jobs: { type: 'string' },
-    keep: { type: 'string' },
-    seed: { type: 'string' },
-    plan: { type: 'string' },
-    trace: { type: 'boolean' },
-    datagrams: { type: 'boolean' },
-    reduce: { type: 'boolean' },
-    help: { type: 'boolean' },
-  },
+const values = parseToolFlags(USAGE, {
+  seeds: { type: 'string' },
+  from: { type: 'string' },
+  jobs: { type: 'string' },
+  keep: { type: 'string' },
+  seed: { type: 'string' },
+  plan: { type: 'string' },
+  trace: { type: 'boolean' },
+  datagrams: { type: 'boolean' },
+  reduce: { type: 'boolean' },
 });
 
-if (values.help === true) {
-  console.log(USAGE);
-} else if (values.plan !== undefined) {
-  await replay(JSON.parse(readFileSync(values.plan, 'utf8')) as Plan, basename(values.plan));
+if (values.plan !== undefined) {
+  await replay(readPlan(values.plan), basename(values.plan));
 } else if (values.seed !== undefined) {
   const seed = number('seed', values.seed);
   await replay(drawPlan(seed), `seed ${seed}`);
@@ -48,14 +43,19 @@ if (values.help === true) {
   const from = values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : number('from', values.from);
   await trySeeds(from, number('seeds', values.seeds));
 } else {
-  console.error(USAGE);
-  process.exitCode = 2;
+  endWithMistake(USAGE, 'one of --seeds, --seed and --plan is needed');
 }
 
 function number(name: string, text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  console.error(`--${name} ${text}: a whole number is needed`);
-  process.exit(2);
+  return /^\d+$/.test(text) ? Number(text) : endWithMistake(USAGE, `--${name} ${text}: a whole number is needed`);
+}
+
+function readPlan(file: string): Plan {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Plan;
+  } catch (error) {
+    return endWithMistake(USAGE, `--plan ${file}: ${(error as Error).message}`);
+  }
 }
 
 async function replay(plan: Plan, name: string): Promise<void> {

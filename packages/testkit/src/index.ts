@@ -1,6 +1,7 @@
 /** Virtual clock, seeded network, random numbers and byte helpers for the tests of all packages. */
 export { checkPattern, fillPattern, fromHex, patternBytes, toHex } from './bytes.ts';
 export { findLeaks, installPoolChecks, type ShardSlots, takeFaults } from './pool-checks.ts';
+export { median, quantile } from './quantile.ts';
 export { Random } from './random.ts';
 export { createSimPair, SimConnection, type SimConnectionOptions } from './sim-connection.ts';
 export { type DatagramTap, SimHost, SimWorld, type SimWorldOptions } from './sim-host.ts';

@@ -3,7 +3,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseToolFlags } from '@kcptun/testkit/node';
 import { drawPanels } from './soak/plot.ts';
 import { runSoak, type SoakRow } from './soak/run.ts';
 import { judge } from './soak/verdict.ts';
@@ -14,26 +14,18 @@ A sample every --interval seconds, --rate MB a second. Writes soak.csv and soak.
 of both ends, at the end of the warm-up and behind the last sample. Exit code 1 when memory or file descriptors grew, or a connection did not end
 as it should.`;
 
-const { values } = parseArgs({
-  options: {
+const values = parseToolFlags(
+  USAGE,
+  {
     hours: { type: 'string', default: '1' },
     interval: { type: 'string', default: '60' },
     rate: { type: 'string', default: '4' },
     seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
     out: { type: 'string', default: 'soak' },
     snapshots: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
-});
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
-for (const name of ['hours', 'interval', 'rate', 'seed'] as const) {
-  if (Number(values[name]) > 0) continue;
-  console.error(`--${name} ${values[name]}: a number above 0 is needed\n${USAGE}`);
-  process.exit(2);
-}
+  ['hours', 'interval', 'rate', 'seed'],
+);
 
 const MIB = 2 ** 20;
 const interval = Number(values.interval) * 1000;

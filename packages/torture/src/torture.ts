@@ -2,9 +2,9 @@
 // Each case starts programs of its own (ours, and the Go program of 2026 as one end of some), spoils something, and then asks: was everything
 // that was delivered right, do new connections work within 3 s, is nothing left behind?
 
-import { parseArgs } from 'node:util';
 import { findPrograms, Lanes } from '@kcptun/interop';
 import { Random } from '@kcptun/testkit';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { crashes } from './torture/crashes.ts';
 import { crowds } from './torture/crowds.ts';
 import { enterLab, whyNoLab } from './torture/lab.ts';
@@ -26,29 +26,20 @@ type Outcome = 'passed' | 'FAILED' | 'SKIPPED';
 
 const ALL: readonly TortureCase[] = [...crashes, ...silences, ...shortages, ...crowds];
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
-    only: { type: 'string', multiple: true, default: [] },
-    short: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = parseToolFlags(USAGE, {
+  seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
+  only: { type: 'string', multiple: true, default: [] },
+  short: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
 });
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const { short, only, list, help } = values;
-  if (help) {
-    console.log(USAGE);
-    return 0;
-  }
+  const { short, only, list } = values;
   const seed = Number(values.seed);
   const unknown = only.find((name) => !ALL.some((each) => each.name === name));
-  if (unknown !== undefined || !Number.isInteger(seed)) {
-    console.error(unknown === undefined ? `--seed ${values.seed}: an integer is asked for` : `--only ${unknown}: no such case, see --list`);
-    return 2;
-  }
+  if (unknown !== undefined) endWithMistake(USAGE, `--only ${unknown}: no such case, see --list`);
+  if (!Number.isInteger(seed)) endWithMistake(USAGE, `--seed ${values.seed}: a whole number is needed`);
   const chosen = ALL.filter((each) => (only.length === 0 ? !short || each.short : only.includes(each.name)));
   if (list) {
     for (const { name, ends } of chosen) console.log(`${name.padEnd(24)}${ends.join(' client, ')} server`);

@@ -4,7 +4,7 @@
 //   node dist/wan/peer.js measure HOST PORT SECONDS  prints a line of JSON: WanResult
 
 import net from 'node:net';
-import { median, quantile } from '../traffic.ts';
+import { median, quantile } from '@kcptun/testkit';
 
 /** What one program does over one link. */
 export interface WanResult {

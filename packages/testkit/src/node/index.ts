@@ -3,5 +3,6 @@ export { freePort } from './free-port.ts';
 export { loadNativeKcp, type NativeKcp, type NativeKcpClass } from './native-kcp.ts';
 export { type ExitStatus, Program, type ProgramOptions } from './program.ts';
 export { startTarget, type Target, type TargetOptions, type TargetStats } from './target.ts';
+export { endWithMistake, parseToolFlags } from './tool-flags.ts';
 export { type Order, TransferError, type TransferFailure, type TransferOptions, type TransferResult, touch, transfer } from './transfer.ts';
 export { UdpRelay, type UdpRelayOptions, type UdpRelayStats } from './udp-relay.ts';
