@@ -90,11 +90,11 @@ function* plainerSettings(plan: Plan): Iterable<Plan> {
   for (const name of ['settings', 'serverSettings'] as const) {
     const settings = plan[name];
     if (settings === undefined) continue;
-    for (const plainer of plainer1(settings)) yield { ...plan, [name]: plainer };
+    for (const plainer of plainerEnd(settings)) yield { ...plan, [name]: plainer };
   }
 }
 
-function* plainer1<T extends Partial<EndSettings>>(settings: T): Iterable<T> {
+function* plainerEnd<T extends Partial<EndSettings>>(settings: T): Iterable<T> {
   for (const name of ['qpp', 'closeWait', 'replayProtection'] as const) if (settings[name] !== undefined) yield omit(settings, name);
   if (settings.crypt !== undefined && settings.crypt !== 'aes') yield { ...settings, crypt: 'aes' };
   if (settings.compression === true) yield { ...settings, compression: false };

@@ -284,12 +284,12 @@ class Run {
       const next = clock.next;
       const step = Math.max(clock.now + SLICE, next ?? time);
       clock.advanceTo(Math.min(time, step));
-      await settled();
+      await runPromises();
     }
   }
 }
 
 /** Lets everything run that waits for promises which are resolved. */
-async function settled(): Promise<void> {
+async function runPromises(): Promise<void> {
   for (let turn = 0; turn < 8; turn++) await undefined;
 }

@@ -27,8 +27,9 @@ const MAX_SEEN = 256;
 
 /** What a stage tells those who watch. */
 export interface StageEvents {
-  /** An application's or target's view; see {@link Stage.note}. */
+  /** Takes a line of the timeline. */
   readonly note: (text: string) => void;
+  /** Told of every datagram. */
   readonly tap: DatagramTap;
 }
 
@@ -95,7 +96,7 @@ export class Stage {
     ];
   }
 
-  /** Starts an end, on a machine that is booted anew unless it never ran. */
+  /** Starts an end on its machine: where one was killed, that was booted anew. */
   async start(end: End): Promise<void> {
     const address = end === 'client' ? CLIENT : SERVER;
     const host = this.world.host(address);

@@ -35,11 +35,6 @@ export class Traffic implements DatagramTap {
     return `${this.datagrams}:${this.#digest.toString(16)}:${this.#secondDigest.toString(16)}`;
   }
 
-  /** Adds something that happened elsewhere to the digest. */
-  add(value: number): void {
-    this.#mix(value, 0, 0);
-  }
-
   sent(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, fate: Fate): void {
     this.datagrams += 1;
     if (from.address === SERVER && to.address !== CLIENT && to.address !== ROAMED) {

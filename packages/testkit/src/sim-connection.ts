@@ -1,9 +1,9 @@
 // Byte connections in memory, as TCP on a virtual clock: bytes arrive in order after a delay, an end arrives behind them, and a receiver that is
-// paused stops its sender once the buffers between them are full. One SimWire is one direction:
+// paused stops its sender once the buffers between them are full. Each direction:
 //
-//   write -> waiting (lent) -> taken: under way or held (at most `capacity` bytes) -> onData
+//   write -> waiting (lent) -> taken: under way or held (at most `capacity` bytes) -> onData, up to MAX_READ bytes at a time
 
-import type { ByteConnection, ByteEvents } from '@kcptun/transport';
+import { type ByteConnection, type ByteEvents, MAX_READ } from '@kcptun/transport';
 import type { SimProcess } from './sim-process.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
@@ -22,8 +22,6 @@ interface Write {
 }
 
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
-/** The most that one `onData` brings, as a read of a socket does. */
-const READ_SIZE = 64 * 1024;
 
 /** One end of a connection in memory; made in pairs by {@link createSimPair}. */
 export class SimConnection implements ByteConnection {
@@ -144,9 +142,9 @@ export class SimConnection implements ByteConnection {
     const { capacity, delay } = this.#options;
     for (let write = this.#writes[0]; write !== undefined && this.#held < capacity; write = this.#writes[0]) {
       const left = write.bytes.length - write.at;
-      const part = Math.min(left, READ_SIZE, capacity - this.#held);
+      const part = Math.min(left, MAX_READ, capacity - this.#held);
       // As TCP: a buffer that is nearly full is not filled up with crumbs, which would come back as such again and again.
-      if (part < left && part < Math.min(READ_SIZE, capacity) / 4) break;
+      if (part < left && part < Math.min(MAX_READ, capacity) / 4) break;
       const copy = write.bytes.slice(write.at, write.at + part);
       write.at += part;
       this.#held += part;

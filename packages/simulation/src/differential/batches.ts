@@ -1,7 +1,7 @@
 // Batches against packet by packet: what is sealed together opens alone and the other way round, what is decoded from a batch is decoded from
 // single packets, and an endpoint that gets datagrams in batches delivers what one gets that is given each by itself.
 
-import { Arena, DROPPED, HEADROOM, PacketBatch } from '@kcptun/common';
+import { Arena, BATCH_CAPACITY, DROPPED, HEADROOM, PacketBatch } from '@kcptun/common';
 import { CRYPT_METHODS, createPacketCrypt, type PacketCrypt } from '@kcptun/crypt';
 import { FecDecoder, FecEncoder, ShardPool } from '@kcptun/fec';
 import { Endpoint, parseSessionParameters } from '@kcptun/session';
@@ -153,12 +153,12 @@ export const ENDPOINT_BATCHES: Comparison = {
       const part = Math.min(session.room(), content.length - written, random.integer(0, 8000));
       session.write(content, written, part);
       written += part;
-      deliver(client, answers.splice(0), now, 64);
+      deliver(client, answers.splice(0), now, BATCH_CAPACITY);
       client.handleTimeout(now);
       client.flush(now);
       const arriving = random.shuffle(outbox.splice(0).filter(() => !random.chance(0.1)));
       for (const [index, server] of servers.entries()) {
-        deliver(server, arriving, now, index === 0 ? 64 : 1);
+        deliver(server, arriving, now, index === 0 ? BATCH_CAPACITY : 1);
         server.handleTimeout(now);
         while (server.pollEvent() !== undefined);
         for (const open of server.sessions()) {

@@ -81,13 +81,21 @@ describe('UdpRelay', () => {
   });
 
   test('drops what is on its way when it is closed', async () => {
-    const relay = await relayTo(await upstream());
-    relay.up.setDelay(60_000);
+    const sink = await bound();
+    const got: string[] = [];
+    sink.on('message', (bytes) => got.push(bytes.toString()));
+    const [closed, open] = [await relayTo(sink), await relayTo(sink)];
+    closed.up.setDelay(20);
+    open.up.setDelay(40);
     const client = await bound();
-    client.send('x', relay.port, '127.0.0.1');
-    client.send('y', relay.port, '127.0.0.1');
-    await relay.close();
-    await relay.close();
-    expect(relay.stats.down.sent).toBe(0);
+    client.send('x', closed.port, '127.0.0.1');
+    client.send('y', closed.port, '127.0.0.1');
+    await expect.poll(() => closed.stats.up.delivered, { interval: 1 }).toBe(2);
+    await closed.close();
+    await closed.close();
+    // What is sent later and takes longer comes behind what the first relay had under way.
+    client.send('z', open.port, '127.0.0.1');
+    await expect.poll(() => got).toContain('z');
+    expect(got).toEqual(['z']);
   });
 });
