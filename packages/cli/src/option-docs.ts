@@ -63,7 +63,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'Asked of the kernel for each UDP socket, in both directions. Too small a buffer drops packets in bursts. Linux grants no more than `net.core.rmem_max` and `net.core.wmem_max` (to root it does), ' +
     'FreeBSD and macOS than `kern.ipc.maxsockbuf`; the log then says what was granted and which command raises the limit.',
   smuxver:
-    'The version of the stream multiplexing. 2 gives every stream a window of its own; with 1 a single stalled connection can hold up its session. Go programs before December 2025 use 1 by default.',
+    'The version of the stream multiplexing. 2 gives every stream a window of its own; with 1 a single stalled connection can hold up its session. Go programs before 20 November 2025 use 1 by default.',
   smuxbuf:
     'The most that arrived in one session and was not yet read by the applications. A connection may have 256 KiB there before its first byte is ' +
     'read: more than 16 of them whose readers are stuck hold up the others of their session, unless this is larger or `conn` spreads them.',
