@@ -150,7 +150,7 @@ export function describeBackend(subject: Subject): void {
 
     test('batches of every size, in the shared memory and out of it', () => {
       const { crypt, memory } = make();
-      for (const count of [1, 2, 3, 5, 16, 31, 63, 64]) {
+      for (const count of [1, 2, 3, 5, 16, 31, 63, 64, BATCH_CAPACITY]) {
         for (const [index, longest] of (count > 5 && count < 63 ? [24] : [24, 1470]).entries()) {
           // Nearly equal lengths, so that large batches of long packets have whole rows.
           const plain = payloads(

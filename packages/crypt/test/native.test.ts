@@ -3,7 +3,7 @@
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { Arena, DROPPED, PacketBatch, type RandomSource } from '@kcptun/common';
+import { Arena, BATCH_CAPACITY, DROPPED, PacketBatch, type RandomSource } from '@kcptun/common';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CryptMethod, createPacketCrypt } from '../src/index.ts';
 import { createNodePacketCrypt } from '../src/node/index.ts';
@@ -34,7 +34,7 @@ describe.skipIf(reason !== undefined)('native', () => {
     const native = create({ method, key: KEY, random, memory });
     const portable = createPacketCrypt({ method, key: KEY, random });
     expect(native.backend).toBe('openssl-ffi');
-    for (let count = 1; count <= 64; count++) {
+    for (let count = 1; count <= BATCH_CAPACITY; count++) {
       // Full packets, which go by rows from some batch size on, and every third time lengths all over the range.
       const lengths = Array.from({ length: count }, (_, at) => (count % 3 === 0 ? (at * 397 + count) % 1400 : 300 + ((at * 7) & 31)));
       const plain = payloads(lengths, count);
@@ -157,6 +157,12 @@ describe.skipIf(reason !== undefined)('native', () => {
     gcm.free();
     expect(() => gcm.seal(packets, 0, 28)).toThrow(failure('NATIVE'));
     expect(() => gcm.open(packets, 0, 28)).toThrow(failure('NATIVE'));
+  });
+
+  test('a cipher that this OpenSSL lacks', () => {
+    expect(() => new NativeBlockCipher('NO-SUCH-CIPHER', 'default', KEY.subarray(0, 16))).toThrow(
+      expect.objectContaining({ code: 'KCPTUN_ERR_CRYPT_NATIVE' }),
+    );
   });
 
   test('keys and IVs of a wrong length', () => {
