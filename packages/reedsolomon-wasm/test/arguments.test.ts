@@ -21,6 +21,18 @@ test.each([
   expect(() => new ReedSolomon(ds, ps)).toThrow(name);
 });
 
+test('a memory that is full says so', () => {
+  const memory = createMemory(65_536);
+  memory.reserve(65_000);
+  expect(() => memory.reserve(1000)).toThrow(
+    expect.objectContaining({
+      name: 'ReedSolomonError',
+      code: 'KCPTUN_ERR_RS_MEMORY_FULL',
+      message: expect.stringMatching(/65008 used, 1000 wanted/),
+    }),
+  );
+});
+
 describe('array methods', () => {
   const codec = new ReedSolomon(2, 1);
   const shard = new Uint8Array(4);

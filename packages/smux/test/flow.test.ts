@@ -294,7 +294,9 @@ describe('limits', () => {
     const answers = output(server);
     expect(answers.map((one) => one.cmd)).toEqual(new Array(MAX_REFUSALS).fill(1));
     expect(answers[0]?.sid).toBe(3);
-    expect(() => server.openStream(0)).toThrow('2 streams are open already');
+    expect(() => server.openStream(0)).toThrow(
+      expect.objectContaining({ code: 'KCPTUN_ERR_SMUX_TOO_MANY_STREAMS', message: '2 streams are open already' }),
+    );
     server.pollAccept()?.close();
     output(server);
     feed(server, frame(2, 0, 9999));
@@ -308,6 +310,23 @@ describe('limits', () => {
       server.pollAccept()?.close();
     }
     expect([server.streamCount, server.stats.streamsRefused]).toEqual([10, 40]);
+  });
+
+  test('a reset drops what waits and tells a peer of our kind; what was sent before it can still be read', () => {
+    const pair = new Pair({ version: 2 });
+    const [near, far] = pair.open();
+    near.write(pattern(0, 100));
+    pair.pump();
+    near.write(new Uint8Array(6 * MIB));
+    near.reset();
+    near.reset();
+    pair.pump();
+    expect(pair.toServer.slice(-2).map(({ cmd, payload }) => [cmd, payload.length])).toEqual([
+      [2, 0],
+      [1, 0],
+    ]);
+    expect(far.error?.code).toBe('KCPTUN_ERR_SMUX_RESET');
+    expect(readAll(far, pair.pool)).toHaveLength(100);
   });
 
   test('data behind FIN is thrown away', () => {

@@ -3,7 +3,7 @@
 import type { PacketBatch } from '@kcptun/common';
 import type { SimHost } from '@kcptun/testkit';
 import { type Host, type SocketAddress, TransportError } from '@kcptun/transport';
-import { TunnelServer } from '@kcptun/tunnel';
+import { type TunnelError, TunnelServer } from '@kcptun/tunnel';
 import { describe, expect, it } from 'vitest';
 import { CLIENT, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
 
@@ -56,6 +56,8 @@ describe('sessions', () => {
 
   it('that have expired get no new streams, live on for theirs, and are closed with them at last', async () => {
     const simulation = await Simulation.start({ client: { autoExpire: 60 * SECOND, scavengeTtl: 30 * SECOND } });
+    const reasons: (string | undefined)[] = [];
+    simulation.client.on('streamClosed', (_stream, error) => reasons.push((error as TunnelError | undefined)?.code));
     const first = simulation.connect();
     first.send(10);
     simulation.world.clock.advanceBy(59 * SECOND);
@@ -74,6 +76,7 @@ describe('sessions', () => {
     expect(simulation.world.clock.now).toBeGreaterThan(90 * SECOND);
     expect(simulation.world.clock.now).toBeLessThan(91 * SECOND);
     expect(first.error?.message).toContain('ECONNRESET');
+    expect(reasons).toEqual(['KCPTUN_ERR_TUNNEL_EXPIRED', 'KCPTUN_ERR_TUNNEL_EXPIRED']);
     expect(third.closed).toBe(false);
     expect(simulation.client.stats().links).toHaveLength(1);
     // The server was told: the connections to the target ended as well.

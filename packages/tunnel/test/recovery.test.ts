@@ -1,6 +1,7 @@
 // A server that starts over, networks that go away and come back, machines that sleep: simulated, so that every wait is exact.
 
 import type { SimLink } from '@kcptun/testkit';
+import type { TunnelError } from '@kcptun/tunnel';
 import { describe, expect, it } from 'vitest';
 import { CLIENT, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
 
@@ -26,6 +27,8 @@ describe('a server that was killed and started again', () => {
     ['one whose server can not even take what the client sends', 3_000_000],
   ])('%s: the next connection works at once', async (_name, before) => {
     const simulation = await Simulation.start({ onTarget: answer });
+    const reasons: (string | undefined)[] = [];
+    simulation.client.on('sessionClosed', (_link, error) => reasons.push((error as TunnelError | undefined)?.code));
     const app = simulation.connect(4);
     app.send(before + 1000);
     simulation.run(() => simulation.targets[0]?.received === before + 1000 && app.received === ANSWER, 60 * SECOND);
@@ -34,6 +37,7 @@ describe('a server that was killed and started again', () => {
     await simulation.killServer(SECOND);
     expect(simulation.exchange(ANSWER, 3 * SECOND)).toBeLessThan(before === 0 ? 10 * DELAY : 2 * SECOND);
     expect(gone(simulation)).toEqual([`session to ${SERVER}:29900 ended: the server has started over`]);
+    expect(reasons).toEqual(['KCPTUN_ERR_TUNNEL_PEER_GONE']);
     simulation.stop();
   });
 

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { CryptMethod } from '@kcptun/crypt';
-import type { TunnelOptions } from '@kcptun/tunnel';
+import type { TunnelError, TunnelOptions } from '@kcptun/tunnel';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { CLIENT, SECOND, SERVER, Simulation } from './simulation.ts';
@@ -89,13 +89,36 @@ describe('a tunnel in a simulated world', () => {
         party.connection.pause();
       },
     });
+    const reasons: (string | undefined)[] = [];
+    simulation.client.on('streamClosed', (_stream, error) => reasons.push((error as TunnelError | undefined)?.code));
     const app = simulation.connect();
     app.send(20_000_000);
     simulation.world.clock.advanceBy(5 * SECOND);
     simulation.targets[0]?.connection.destroy(true);
-    // The application does not react to the end of the other direction; it is told after a minute or so.
-    simulation.run(() => app.closed, 90 * SECOND);
+    simulation.run(() => app.closed, SECOND);
     expect(app.error?.message).toContain('ECONNRESET');
+    expect(reasons).toEqual(['KCPTUN_ERR_SMUX_RESET']);
+    expect(simulation.client.stats().links).toHaveLength(1);
+    simulation.stop();
+  });
+
+  it('gives up a target that has said its last word and reads nothing, after a minute', async () => {
+    const simulation = await Simulation.start({
+      onTarget: (party) => {
+        party.connection.pause();
+        party.connection.end();
+      },
+    });
+    const reasons: (string | undefined)[] = [];
+    simulation.client.on('streamClosed', (_stream, error) => reasons.push((error as TunnelError | undefined)?.code));
+    const app = simulation.connect();
+    app.send(20_000_000);
+    simulation.run(() => app.ended, SECOND);
+    simulation.world.clock.advanceBy(60 * SECOND);
+    expect(app.closed).toBe(false);
+    simulation.run(() => app.closed, 30 * SECOND);
+    expect(app.error?.message).toContain('ECONNRESET');
+    expect(reasons).toEqual(['KCPTUN_ERR_TUNNEL_PEER_CLOSED']);
     expect(simulation.client.stats().links).toHaveLength(1);
     simulation.stop();
   });

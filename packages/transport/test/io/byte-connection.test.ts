@@ -6,6 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPattern, patternBytes } from '@kcptun/testkit';
+import { freePort } from '@kcptun/testkit/node';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ByteConnection, type ByteEvents, type ByteListener, createNodeHost, type StreamAddress } from '../../src/index.ts';
 
@@ -102,6 +103,12 @@ function pair(address: StreamAddress): Promise<{ accepted: End; connected: End }
     );
   });
 }
+
+test('a target that refuses is an error with its cause', async () => {
+  const port = await freePort();
+  const error = await new Promise((resolve) => host.connect({ host: '127.0.0.1', port }, resolve));
+  expect(error).toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_CONNECT', cause: { code: 'ECONNREFUSED' } });
+});
 
 describe.each<[string, () => StreamAddress]>([
   ['tcp', () => ({ host: '127.0.0.1', port: 0 })],
