@@ -6,6 +6,7 @@
 // Time is a number of ms that never goes back; only its whole part, modulo 2^32, reaches the wire.
 
 import { checkBytes, checkInteger, readU16, readU32, serialDiff } from '@kcptun/common';
+import { AckTimes } from './ack-times.ts';
 import { ClassicSender } from './classic-sender.ts';
 import type { CongestionController } from './congestion.ts';
 import {
@@ -55,8 +56,8 @@ export class Kcp {
   stream: boolean;
   /** When true, `input` only remembers what it would flush, until `flushDeferred`. */
   deferFlush = false;
-  /** Longest time in ms that an acknowledged transmission was on its way, since the owner last set this to 0. */
-  slowestAck = 0;
+  /** How long acknowledged transmissions were on their way. */
+  readonly ackTimes: AckTimes = new AckTimes();
   /** Counters. */
   readonly stats: KcpStats = new KcpStats();
   /** How much flushes may still transmit, for whoever paces them. */
@@ -326,6 +327,7 @@ export class Kcp {
     const sender = this.#sender;
     const window = sender.window;
     const end = offset + length;
+    const cur = Math.floor(now);
     let advanced = false;
     let due = false;
     let latest = -1;
@@ -344,9 +346,8 @@ export class Kcp {
       const sn = readU32(bytes, offset + 12);
       if (cmd === CMD_ACK) {
         if (sender.onAck(sn, ts)) due = true;
-        if (regular) this.slowestAck = Math.max(this.slowestAck, serialDiff(Math.floor(now), ts));
+        if (regular && this.ackTimes.note(cur, ts)) latest = ts;
         if (this.#onAck !== undefined) this.#onAck(sn, ts, regular);
-        latest = ts;
       } else if (cmd === CMD_PUSH) {
         const fresh = this.#receiver.accept(bytes, offset, sn, ts, size);
         if (!fresh && regular) this.stats.repeatSegs += 1;
@@ -363,8 +364,8 @@ export class Kcp {
     }
     this.stats.inSegs += segments;
     let rtt = -1;
-    if (latest >= 0 && regular) {
-      rtt = serialDiff(Math.floor(now), latest);
+    if (latest >= 0) {
+      rtt = serialDiff(cur, latest);
       if (rtt >= 0) sender.rtt.update(rtt, sender.interval);
     }
     sender.onInputEnd(now, advanced, rtt);

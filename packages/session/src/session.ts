@@ -329,9 +329,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       budget.handleAcks(now, newlyAcked, lost, kcp.srtt);
       budget.report(this, kcp.inflight - kcp.ackedAhead);
     }
-    const floor = this.#rtoFloor.handleAck(now, kcp.slowestAck);
-    kcp.slowestAck = 0;
-    kcp.minRto = Math.max(this.#minRto, floor + kcp.interval);
+    kcp.minRto = Math.max(this.#minRto, this.#rtoFloor.handleAcks(now, kcp.ackTimes) + kcp.interval);
   }
 
   /** @internal Once per turn, before the flush: asks a peer that does not answer. */
