@@ -1,10 +1,16 @@
 // The KCP core alone: one end sends, the other reads, in memory, without loss. Ours against the C original (node-kcp, an
 // optional dependency) in one interleaved run, medians; both do the same rounds: fill the window, flush, take in, read,
-// acknowledge. Run: node packages/benchmarks/dist/core.js
+// acknowledge. Run: npm run bench:core
 
 import { Kcp, type PacketSink } from '@kcptun/kcp-core';
 import { median } from '@kcptun/testkit';
-import { loadNativeKcp, type NativeKcp } from '@kcptun/testkit/node';
+import { loadNativeKcp, type NativeKcp, parseToolFlags } from '@kcptun/testkit/node';
+
+const USAGE = `usage: npm run bench:core -- [--least RATIO]
+
+With --least the exit code is 1 when ours, in place, is less than so many times as fast as node-kcp.`;
+
+const { least } = parseToolFlags(USAGE, { least: { type: 'string' } }, ['least']);
 
 const ROUNDS = 9;
 const BYTES_PER_RUN = 100_000_000;
@@ -61,6 +67,14 @@ for (const each of all) {
   );
 }
 if (native === undefined) console.log('node-kcp is not installed here: nothing to compare with');
+if (least !== undefined) {
+  // Without node-kcp there is no ratio: NaN, and no proof of speed.
+  const ratio = median(native?.samples ?? []) / median(ours.at(-1)?.samples ?? []);
+  if (!(ratio >= Number(least))) {
+    console.error(`${ratio.toFixed(2)} x node-kcp, at least ${least} is wanted`);
+    process.exitCode = 1;
+  }
+}
 
 /** The convenient way: a function that gets each packet, `recv` into a buffer. */
 function functions(): Contestant {
