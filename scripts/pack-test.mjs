@@ -1,6 +1,6 @@
 // The packing test: what users would get from the registry, tried before it is there. Packs every published package,
 // looks into the tarballs, installs them with plain npm into an empty folder, carries a transfer through the two
-// programs as npx starts them, and runs the example of every README. Part of `npm test`; alone: `npm run pack-test`.
+// programs as npx starts them, loads every library from CommonJS, and runs the example of every README. Part of `npm test`; alone: `npm run pack-test`.
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,6 +52,7 @@ export async function packTest() {
     }
     if (await test('plain npm installs the tarballs into an empty folder', () => installAll(tarballs, consumer))) {
       await test('npx kcptun-server and npx kcptun-client carry a transfer', () => tryPrograms(consumer));
+      await test('every library can be had by require', () => requireAll(consumer));
       for (const name of publishedNames()) {
         if (PROGRAMS.includes(name)) continue;
         await test(`${name}: the example of the README runs`, () => {
@@ -169,6 +170,17 @@ async function tryPrograms(consumer) {
     target.close();
     await Promise.all([client.stop(), server.stop()]);
   }
+}
+
+/**
+ * A top-level await in any module of theirs would make this throw.
+ * @param {string} consumer
+ */
+async function requireAll(consumer) {
+  const names = publishedNames().filter((name) => !PROGRAMS.includes(name));
+  const script = `for (const name of ${JSON.stringify(names)}) if (Object.keys(require(name)).length === 0) throw new Error(name + ' exports nothing');`;
+  const { code, output } = await run(process.execPath, ['-e', script], { cwd: consumer });
+  if (code !== 0) throw new Error(output);
 }
 
 /** @param {Buffer} bytes */
