@@ -134,9 +134,14 @@ function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: n
 }
 
 function checkPortRange(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {
-  const text = 'is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535';
+  const address = String(values[name]);
+  const [, low, high] = /:([0-9]+)-([0-9]+)$/.exec(address) ?? [];
+  const text =
+    Number(low) > Number(high)
+      ? `has a port range that runs backwards; write ${high}-${low}`
+      : 'is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535';
   try {
-    return parsePortRange(String(values[name])).minPort < leastPort ? [{ name, text }] : [];
+    return parsePortRange(address).minPort < leastPort ? [{ name, text }] : [];
   } catch {
     return [{ name, text }];
   }

@@ -252,7 +252,7 @@ describe('problems', () => {
       ['-r', 'vps'],
       '--remoteaddr vps: is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535',
     ],
-    ['server', ['-l', ':5-3'], '--listen :5-3: is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535'],
+    ['server', ['-l', ':5-3'], '--listen :5-3: has a port range that runs backwards; write 3-5'],
     [
       'client',
       ['-r', 'vps:0'],
