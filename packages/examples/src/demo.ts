@@ -2,20 +2,25 @@
 // and comes back down through the tunnel, twice: with forward error correction (10 data + 3 parity) and without.
 //
 //   file -> TCP -> TunnelClient ==UDP==> relay (loses, delays) ==UDP==> TunnelServer -> TCP -> target
-//
-//   npm run demo [-- --megabytes 16 --loss 5 --delay 20 --seed 1]
 
-import { parseArgs } from 'node:util';
+import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { type DemoResult, runDemo } from './demo-run.ts';
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run demo -- [--megabytes 24] [--loss 3] [--delay 20] [--seed 1]
+
+Carries a file up and down through a tunnel over a path that loses some percent of all datagrams and takes some ms each way, with and without
+error correction, and shows what that took. Exit code 1 when something else arrived than was sent.`;
+
+const values = parseToolFlags(
+  USAGE,
+  {
     megabytes: { type: 'string', default: '24' },
     loss: { type: 'string', default: '3' },
     delay: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
   },
-});
+  ['megabytes'],
+);
 
 const path = {
   bytes: Math.round(Number(values.megabytes) * 1e6),
@@ -24,9 +29,9 @@ const path = {
   seed: Number(values.seed),
 };
 if (Object.values(path).some((value) => !Number.isFinite(value) || value < 0)) {
-  console.error('--megabytes, --loss (percent), --delay (ms) and --seed take numbers from 0 up');
-  process.exit(2);
+  endWithMistake(USAGE, '--loss, --delay and --seed take numbers from 0 up');
 }
+if (path.loss > 0.5) endWithMistake(USAGE, `--loss ${values.loss}: no more than half can be lost, or nobody waits for the end`);
 
 console.log(
   `A file of ${values.megabytes} MB up and down over a path that loses ${values.loss} % of all datagrams, round trip ${path.delay * 2} ms.\n`,
