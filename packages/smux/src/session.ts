@@ -205,7 +205,10 @@ export class SmuxSession {
     return this.#hub.pollReadable();
   }
 
-  /** A stream that has sent all of its bytes, or has fallen to 64 KiB after its `write` returned false. */
+  /**
+   * A stream that has sent all of its bytes, or has fallen to 64 KiB after its `write` returned false, or has bytes left that the peer's window does
+   * not allow any more (`windowClosed`).
+   */
   pollWritable(): SmuxStream | undefined {
     return this.#hub.pollWritable();
   }

@@ -202,9 +202,9 @@ export class SmuxStream {
   /** @internal A PSH was written. */
   handleSent(): void {
     const left = this.queue.length;
-    if (left !== 0 && (!this.#refusing || left > SEND_LOW_WATER)) return;
-    this.#refusing = false;
-    this.#hub.notifyWritable(this);
+    const writable = left === 0 || (this.#refusing && left <= SEND_LOW_WATER);
+    if (writable) this.#refusing = false;
+    if (writable || this.sendWindow.available <= 0) this.#hub.notifyWritable(this);
   }
 
   /** @internal FIN was written. */

@@ -69,6 +69,18 @@ describe('the bucket', () => {
 });
 
 describe('windows of version 2', () => {
+  test('the owner is told when the rest of its bytes has to wait for the window, and when they are sent', () => {
+    const client = makeSession(true, { version: 2 });
+    const stream = client.openStream(0);
+    stream.write(new Uint8Array(START + 1000));
+    output(client);
+    expect([client.pollWritable(), stream.windowClosed, stream.bufferedAmount]).toEqual([stream, true, 1000]);
+    expect(client.pollWritable()).toBeUndefined();
+    feed(client, upd(stream.sid, START, START));
+    output(client);
+    expect([client.pollWritable(), stream.windowClosed, stream.bufferedAmount]).toEqual([stream, false, 0]);
+  });
+
   test('upstream’s window while there is room, half of what the others leave otherwise', () => {
     const pair = new Pair({ version: 2 });
     const windows: (number | undefined)[] = [];
