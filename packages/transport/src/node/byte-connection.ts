@@ -11,11 +11,14 @@ import { type ByteConnection, type ByteEvents, type ByteListener, type HostTimer
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
 /** Connections that may wait to be accepted: as many as the system allows (`somaxconn`), as in the Go programs, and not the 511 of Node. */
 const BACKLOG = 65_535;
-/** Where many connections wait for their turn, what each has been read and can not be sent yet adds up: those beyond the first few read less at a time. */
+/** Where many connections wait for their turn, what was read from each and can not be sent yet adds up: those beyond the first few read less at a time. */
 const MANY_READ_SIZE = 64 * 1024;
 const FEW_CONNECTIONS = 16;
+/** What each of many begins with, until a read shows that it has more: they may all begin at one time. */
+const FIRST_READ_SIZE = 8 * 1024;
 const readBuffer = new Uint8Array(MAX_READ);
 const manyReadBuffer = readBuffer.subarray(0, MANY_READ_SIZE);
+const firstReadBuffer = readBuffer.subarray(0, FIRST_READ_SIZE);
 let connections = 0;
 
 /** Where a socket's bytes go; the connection is made when the socket is connected. */
@@ -25,11 +28,13 @@ interface Reader {
 }
 
 function createReader(): Reader {
+  let next = firstReadBuffer;
   const reader: Reader = {
     connection: undefined,
     onread: {
-      buffer: connections < FEW_CONNECTIONS ? readBuffer : manyReadBuffer,
+      buffer: connections < FEW_CONNECTIONS ? readBuffer : () => next,
       callback: (length) => {
+        next = length >= next.length ? manyReadBuffer : firstReadBuffer;
         reader.connection?.events.onData(length === MAX_READ ? readBuffer : readBuffer.subarray(0, length));
         return true;
       },

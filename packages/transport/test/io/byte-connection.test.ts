@@ -135,6 +135,33 @@ describe.each<[string, () => StreamAddress]>([
     expect(new Set(ends.flatMap(({ memories }) => [...memories])).size).toBe(1);
   });
 
+  test('one of many connections brings little at first, and much once it has shown that it has more', async () => {
+    for (let count = 0; count < 8; count++) await pair(address());
+    const { accepted, connected } = await pair(address());
+    const lengths: number[] = [];
+    const take = accepted.onData.bind(accepted);
+    accepted.onData = (bytes) => {
+      lengths.push(bytes.length);
+      take(bytes);
+    };
+    const bring = async (length: number): Promise<number[]> => {
+      accepted.connection.pause();
+      accepted.received = 0;
+      lengths.length = 0;
+      await connected.send(length);
+      accepted.connection.resume();
+      await accepted.until(() => accepted.received === length);
+      return [...lengths];
+    };
+    const [first, second] = await bring(60_000);
+    expect(first).toBe(8 * 1024);
+    expect(second).toBeGreaterThan(8 * 1024);
+    // A small message takes it back to little.
+    await bring(1000);
+    expect((await bring(60_000))[0]).toBe(8 * 1024);
+    expect(accepted.wrong).toBe(-1);
+  });
+
   test('nothing comes while a connection is paused, everything afterwards', async () => {
     const { accepted, connected } = await pair(address());
     accepted.connection.resume();
