@@ -20,6 +20,7 @@ import {
   type TunnelClientOptions,
 } from './options.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
+import { ReadBudget, ReadLine } from './read-line.ts';
 import { Slot } from './slot.ts';
 import { SocketNotes } from './socket-notes.ts';
 
@@ -97,6 +98,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       flight: new FlightBudget(options.session.inflightFloor),
       segments: this.#segments,
       pipes: this.#pipes,
+      reads: new ReadLine(this.#host, new ReadBudget()),
       notes: new SocketNotes(options.logger),
       events: this,
     };

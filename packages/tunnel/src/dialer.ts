@@ -9,6 +9,7 @@ import type { Counters, FlightBudget, SegmentPool } from '@kcptun/session';
 import { type Host, type HostTimer, type PortRangeAddress, type Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import type { ResolvedClientOptions, ResolvedTunnelOptions } from './options.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
+import type { ReadLine } from './read-line.ts';
 import { RefusalReport } from './refusals.ts';
 import type { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
@@ -32,6 +33,7 @@ export interface DialerOptions {
   readonly flight: FlightBudget;
   readonly segments: SegmentPool;
   readonly pipes: PipeSet;
+  readonly reads: ReadLine;
   readonly notes: SocketNotes;
   readonly events: EventEmitter<TunnelEvents>;
 }

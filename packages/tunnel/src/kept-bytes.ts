@@ -2,15 +2,29 @@
 // a new one for every read would have V8 collect garbage all the time; small ones come and go.
 
 import type { SmuxStream } from '@kcptun/smux';
+import { MAX_WAITING } from './read-line.ts';
 
 /** Pieces from this size on are used again, in bytes. */
 const LARGE = 16 * 1024;
 /** Size of the pieces that are used again, as long as no read is longer. */
 const PIECE = 64 * 1024;
-/** Pieces kept for the next one who needs one. */
-const MAX_SPARE = 16;
+/** Pieces kept for the next one who needs one: what may wait before connections take turns. */
+const MAX_SPARE: number = MAX_WAITING / PIECE;
+/** How often it is looked at how many of them are in use, in ms. */
+const TRIM_PERIOD = 5000;
 
 const spare: Uint8Array[] = [];
+/** Fewest that were spare since the last look. */
+let leastSpare = 0;
+let lookAt = Number.NEGATIVE_INFINITY;
+
+/** Lets go of the pieces that nobody needed within the last `TRIM_PERIOD` ms; call it every now and then. */
+export function maintainKept(now: number): void {
+  if (now < lookAt) return;
+  lookAt = now + TRIM_PERIOD;
+  spare.length -= leastSpare;
+  leastSpare = spare.length;
+}
 
 /** What one stream has waiting. Not given back by those that end with a stream: their memory is garbage then. */
 export class KeptBytes {
@@ -41,5 +55,6 @@ export class KeptBytes {
 
 function takePiece(length: number): Uint8Array {
   const piece = spare.pop();
+  leastSpare = Math.min(leastSpare, spare.length);
   return piece !== undefined && piece.length >= length ? piece : new Uint8Array(Math.max(PIECE, length));
 }

@@ -10,6 +10,7 @@ import { type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptu
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
 import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
+import { ReadAccount, type ReadLine } from './read-line.ts';
 
 /**
  * Heartbeats come late by up to this share of their interval, and by at most so many ms, so that those of many links come at one time: then they
@@ -45,6 +46,8 @@ export interface LinkOptions {
   /** The block codec when the stream is compressed. */
   readonly codec: BlockCodec | undefined;
   readonly pool: ChunkPool;
+  /** Where its streams wait until they may read. */
+  readonly reads: ReadLine;
   readonly events: LinkEvents;
 }
 
@@ -55,6 +58,9 @@ export class Link implements SessionOwner, Task {
   readonly session: Session;
   readonly smux: SmuxSession;
   readonly pool: ChunkPool;
+  /** Where its streams wait until they may read, and what was read for them. */
+  readonly reads: ReadLine;
+  readonly account: ReadAccount = new ReadAccount();
   /** `1.2.3.4:29900`, for logs; changes when the session follows its peer to another address. */
   remoteLabel: string;
   readonly #options: LinkOptions;
@@ -79,6 +85,7 @@ export class Link implements SessionOwner, Task {
     this.#options = options;
     this.madeAt = now;
     this.pool = options.pool;
+    this.reads = options.reads;
     this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
     this.#decoder = options.codec === undefined ? undefined : new SnappyDecoder({ codec: options.codec });
     this.smux = new SmuxSession({ client: options.client, config: options.smux, pool: options.pool, now });

@@ -9,6 +9,7 @@ import type { ByteConnection, ByteEvents, Host, HostTimer } from '@kcptun/transp
 import { TunnelError } from './errors.ts';
 import { KeptBytes } from './kept-bytes.ts';
 import type { Link } from './link.ts';
+import type { ReadAccount, Reader } from './read-line.ts';
 
 /** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
 export const MAX_UNTAKEN: number = 256 * 1024;
@@ -35,7 +36,7 @@ export interface PipeOptions {
 }
 
 /** A stream and a connection that carry each other's bytes. */
-export class Pipe implements ByteEvents {
+export class Pipe implements ByteEvents, Reader {
   link: Link;
   stream: SmuxStream;
   readonly connection: ByteConnection;
@@ -45,6 +46,10 @@ export class Pipe implements ByteEvents {
   sent = 0;
   /** Bytes that were handed to the connection. */
   received = 0;
+  /** @internal */ counted = 0;
+  /** @internal */ stalled = false;
+  /** @internal */ called = false;
+  /** @internal */ inLine = false;
   readonly #options: PipeOptions;
   readonly #encrypt: QppStream | undefined;
   readonly #decrypt: QppStream | undefined;
@@ -130,8 +135,8 @@ export class Pipe implements ByteEvents {
   detach(): void {
     this.#detached = true;
     this.stream.owner = undefined;
-    this.#paused = true;
-    this.connection.pause();
+    this.#pause();
+    this.link.reads.leave(this);
   }
 
   /** Begins anew with a stream of another link. */
@@ -142,6 +147,7 @@ export class Pipe implements ByteEvents {
     for (const bytes of this.#early ?? []) stream.write(bytes);
     if (this.#inputOver && this.#inputWait === undefined) stream.end();
     else if (!stream.congested) this.#resume();
+    this.#count();
     link.kick();
   }
 
@@ -162,9 +168,13 @@ export class Pipe implements ByteEvents {
     // The link may just have learned that its peer is gone, and the pipe have begun anew elsewhere.
     if (this.stream !== stream) return;
     this.#kept.keep(stream);
-    if (!stream.congested || this.#paused) return;
-    this.#paused = true;
-    this.connection.pause();
+    if (this.#done) return;
+    const { reads } = this.link;
+    reads.handleRead(this);
+    this.#count();
+    if (!stream.congested && !reads.holds(Math.max(bytes.length, stream.bufferedAmount))) return;
+    this.#pause();
+    if (stream.bufferedAmount === 0) reads.queue(this);
   }
 
   onEnd(): void {
@@ -217,11 +227,40 @@ export class Pipe implements ByteEvents {
     }
   }
 
-  /** The stream's queue has room again. */
+  /** The stream's queue has room again, or what is in it has to wait for the peer's reader. */
   onStreamWritable(): void {
     if (this.#done) return;
-    this.#kept.release(this.stream.bufferedAmount);
+    const { stream } = this;
+    const { reads } = this.link;
+    this.#kept.release(stream.bufferedAmount);
+    this.#count();
+    if (!this.#paused || stream.congested) return;
+    if (stream.bufferedAmount === 0 && reads.crowded) reads.queue(this);
+    else if (!reads.holds(stream.bufferedAmount)) this.#resume();
+  }
+
+  /** @internal */
+  get account(): ReadAccount {
+    return this.link.account;
+  }
+
+  /** @internal */
+  read(): boolean {
+    if (!this.#paused || this.#done || this.#detached || this.stream.congested) return false;
     this.#resume();
+    return true;
+  }
+
+  /** Tells the line what waits. */
+  #count(): void {
+    const { stream } = this;
+    this.link.reads.count(this, stream.bufferedAmount, stream.windowClosed);
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.connection.pause();
   }
 
   #resume(): void {
@@ -267,6 +306,9 @@ export class Pipe implements ByteEvents {
 
   #finish(error: Error | undefined): void {
     this.#done = true;
+    // In line it is passed over: to look for it there would take long where a thousand end at one time.
+    this.link.reads.handleRead(this);
+    this.link.reads.count(this, 0, false);
     this.#early = undefined;
     this.#inputWait?.cancel();
     this.#outputWait?.cancel();

@@ -10,11 +10,13 @@ import { formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } 
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
+import { maintainKept } from './kept-bytes.ts';
 import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
 import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
+import { ReadBudget, ReadLine } from './read-line.ts';
 import { RefusalReport } from './refusals.ts';
 import { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
@@ -28,6 +30,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #host: Host;
   readonly #scheduler: Scheduler;
   readonly #pipes: PipeSet;
+  readonly #reads: ReadBudget = new ReadBudget();
   readonly #targets: TargetDialer;
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #links: Set<Link> = new Set();
@@ -259,12 +262,14 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         smux,
         codec: this.#codec,
         pool: this.#pool,
+        reads: new ReadLine(this.#host, this.#reads),
         events: {
           onStream: (stream) => this.#connect(link, stream),
           onEstablished: () => this.#announce(link, udp),
           onHeartbeat: (now) => {
             this.#pipes.sweep(link, now);
             this.#pool.maintain(now);
+            maintainKept(now);
           },
           onClosed: (error) => {
             this.#links.delete(link);

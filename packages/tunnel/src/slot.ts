@@ -11,6 +11,7 @@ import type { PeerState } from '@kcptun/session';
 import { formatAddress, type Task, type UdpEndpoint } from '@kcptun/transport';
 import { Dialer, type DialerOptions } from './dialer.ts';
 import { TunnelError } from './errors.ts';
+import { maintainKept } from './kept-bytes.ts';
 import { Link } from './link.ts';
 
 /** A silent session is given up when another has answered for so long meanwhile, in ms. */
@@ -125,7 +126,7 @@ export class Slot implements Task {
       udp.close(); // it has answered meanwhile
       return;
     }
-    const { host, scheduler, options, clientOptions, pool, codec, events, pipes } = this.#shared;
+    const { host, scheduler, options, clientOptions, pool, codec, events, pipes, reads } = this.#shared;
     this.#shared.notes.log(udp.socket);
     const link: Link = new Link({
       host,
@@ -135,12 +136,14 @@ export class Slot implements Task {
       smux: options.smux,
       codec,
       pool,
+      reads,
       events: {
         onStream: (stream) => stream.close(), // a kcptun server never opens streams
         onClosed: (error) => this.#lost(link, udp, error),
         onHeartbeat: (now) => {
           pipes.sweep(link, now);
           pool.maintain(now);
+          maintainKept(now);
           // A heartbeat of its own is waiting, so it is not `settled`.
           const unused = link.smux.streamCount === 0 && link.session.drained;
           if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);
