@@ -1,6 +1,6 @@
 // CFB over the packets of a batch in rows: block r of all packets at once (PROTOCOL crypt §4), the very bytes of packet by packet.
 //
-//   packet 0   | r0 | r1 | r2 ..      A row's keystream is E(ciphertext of the row before), the IV before row 0: one ECB call,
+//   packet 0   | r0 | r1 | r2 ..      A row's keystream is E(ciphertext of the row before), E(IV) for row 0: one ECB call,
 //   packet 1   | r0 | r1 | r2 ..      in which the processor works on many blocks at once. Along one packet every block waits
 //   packet 2   | r0 | r1 | r2 ..      for the one before. It pays when a row is long enough to be worth the call.
 
@@ -11,6 +11,11 @@ import { type CryptKernel, wordsOf } from '../kernel.ts';
 const BLOCK_SIZE = 16;
 const LANES_SIZE = BATCH_CAPACITY * 8;
 const BLOCKS_SIZE = BATCH_CAPACITY * BLOCK_SIZE;
+// Lanes, the ciphertext of a row, its keystream, the keystream of row 0.
+const NEXT_AT = LANES_SIZE;
+const KEYSTREAM_AT = NEXT_AT + BLOCKS_SIZE;
+const FIRST_AT = KEYSTREAM_AT + BLOCKS_SIZE;
+const PLACE_SIZE = FIRST_AT + BLOCKS_SIZE;
 
 /** The IV of every packet; 8-byte ciphers use the first half. */
 export const FIXED_IV: Uint8Array = Uint8Array.from(
@@ -50,8 +55,12 @@ export class CfbRows {
     this.#kernel = kernel;
     this.#cipher = cipher;
     this.#cost = cost;
-    this.#place = memory.reserve(LANES_SIZE + 2 * BLOCKS_SIZE);
+    this.#place = memory.reserve(PLACE_SIZE);
     this.#lanes = wordsOf(memory, this.#place, LANES_SIZE / 4);
+    // The keystream of row 0 is the same for all packets.
+    const first = this.#place + FIRST_AT;
+    for (let lane = 0; lane < BATCH_CAPACITY; lane++) memory.bytes.set(FIXED_IV, first + lane * BLOCK_SIZE);
+    cipher.encrypt(first, first, BLOCKS_SIZE);
   }
 
   /** Encrypts packets `[from, batch.count)` in place, or returns false where this is not the faster way. */
@@ -76,10 +85,10 @@ export class CfbRows {
     if (total + used * this.#cost.packet < rows * this.#cost.row) return false;
     const cipher = this.#cipher;
     const at = this.#place;
-    const next = at + LANES_SIZE;
-    const keystream = next + BLOCKS_SIZE;
-    for (let lane = 0; lane < used; lane++) bytes.set(FIXED_IV, next + lane * BLOCK_SIZE);
-    for (let row = 0; row < rows; row++) {
+    const next = at + NEXT_AT;
+    const keystream = at + KEYSTREAM_AT;
+    kernel.cfbRow(at, used, 0, at + FIRST_AT, next);
+    for (let row = 1; row < rows; row++) {
       cipher.encrypt(next, keystream, used * BLOCK_SIZE);
       kernel.cfbRow(at, used, row, keystream, next);
     }
@@ -89,8 +98,7 @@ export class CfbRows {
   /** Overwrites keystream and gives the memory back. */
   release(): void {
     const { memory } = this.#kernel;
-    const size = LANES_SIZE + 2 * BLOCKS_SIZE;
-    memory.bytes.fill(0, this.#place, this.#place + size);
-    memory.release(this.#place, size);
+    memory.bytes.fill(0, this.#place, this.#place + PLACE_SIZE);
+    memory.release(this.#place, PLACE_SIZE);
   }
 }
