@@ -153,6 +153,7 @@ export class Endpoint implements EndpointContext {
     const refused = this.crypt.open(batch);
     totals.InCsumErrors += refused;
     this.#refused += refused;
+    if (window !== undefined) window.fetch(this.#heads, batch.count);
     for (let index = 0; index < batch.count; index++) {
       const length = batch.length[index]!;
       const path = batch.path[index]!;

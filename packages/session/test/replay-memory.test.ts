@@ -49,6 +49,24 @@ describe('what is remembered', () => {
     expect(memory.byteLength).toBe(entries * 32);
   });
 
+  test('the same, whether the keys of a batch were fetched before or not', () => {
+    const random = new Random(4);
+    const [plain, fetched] = [0, 1].map(() => new ReplayMemory({ entries: 512, age: 1000, seed: 5 })) as [ReplayMemory, ReplayMemory];
+    const keys = new Int32Array(2 * 96);
+    for (let batch = 0; batch < 50; batch++) {
+      // Few different keys: some are known, from this generation or the one before.
+      for (let at = 0; at < keys.length; at++) keys[at] = random.integer(-20, 20);
+      fetched.fetch(keys, 96);
+      for (let at = 0; at < keys.length; at += 2) {
+        const now = batch * 90;
+        expect(fetched.add(keys[at] as number, keys[at + 1] as number, now)).toBe(
+          plain.add(keys[at] as number, keys[at + 1] as number, now),
+        );
+      }
+    }
+    expect(fetched.size).toBe(plain.size);
+  });
+
   test('for as long as `age`, and not for twice as long', () => {
     const memory = new ReplayMemory({ entries: 65_536, age: 1000, seed: 9 });
     memory.add(1, 1, 0);
