@@ -23,8 +23,9 @@ export class SegmentPool {
   /** Chunk numbers whose memory was given back. */
   readonly #gaps: number[] = [];
   // A view of each slot's payload, kept because making one costs as much as copying the payload. In a bulk transfer all
-  // segments have the same length, and the view is made once.
-  readonly #views: (Uint8Array | undefined)[] = [];
+  // segments have the same length, and the view is made once. A slot that was never read has an empty one: `undefined` would be met by
+  // optimised code for the first time when a slot is used again, and have it thrown away.
+  readonly #views: Uint8Array[] = [];
   // The same for where payload comes from: packets are read from the few places of a batch again and again. What a view shows is
   // kept beside it, because asking a typed array for its buffer or offset takes half the time of the copy.
   readonly #sources: Uint8Array[] = new Array<Uint8Array>(SOURCE_VIEWS).fill(NO_CHUNK);
@@ -84,8 +85,8 @@ export class SegmentPool {
   /** Copies the first `length` bytes of a slot to `target` at `at`. */
   read(slot: number, length: number, target: Uint8Array, at: number): void {
     if (length > LOOP_BYTES) {
-      let view = this.#views[slot];
-      if (view === undefined || view.length !== length) {
+      let view = this.#views[slot]!;
+      if (view.length !== length) {
         const start = this.offset(slot);
         view = this.chunk(slot).subarray(start, start + length);
         this.#views[slot] = view;
@@ -113,7 +114,7 @@ export class SegmentPool {
     for (let chunk = this.#chunks.length - 1; chunk >= 0 && this.#slots - CHUNK_SLOTS >= keep; chunk--) {
       if (spare[chunk] !== CHUNK_SLOTS) continue;
       this.#chunks[chunk] = NO_CHUNK;
-      this.#views.fill(undefined, chunk << CHUNK_SHIFT, (chunk + 1) << CHUNK_SHIFT);
+      this.#views.fill(NO_CHUNK, chunk << CHUNK_SHIFT, (chunk + 1) << CHUNK_SHIFT);
       this.#gaps.push(chunk);
       this.#slots -= CHUNK_SLOTS;
     }
@@ -137,7 +138,7 @@ export class SegmentPool {
     for (let index = CHUNK_SLOTS - 1; index >= 0; index--) {
       const slot = (chunk << CHUNK_SHIFT) + index;
       this.#free[this.#freeCount++] = slot;
-      this.#views[slot] = undefined;
+      this.#views[slot] = NO_CHUNK;
     }
   }
 
