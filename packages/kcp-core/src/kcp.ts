@@ -16,7 +16,6 @@ import {
   CMD_PUSH,
   CMD_WASK,
   CMD_WINS,
-  FRAGMENTS_MAX,
   INTERVAL_MAX,
   INTERVAL_MIN,
   MTU_MAX,
@@ -261,23 +260,7 @@ export class Kcp {
     checkInteger(offset, 'offset', 0, bytes.length);
     checkInteger(length, 'length', 0, bytes.length - offset);
     if (length === 0) return -1;
-    const window = this.#sender.window;
-    const mss = this.#sender.mss;
-    if (this.stream) {
-      const merged = window.extend(bytes, offset, length, mss);
-      offset += merged;
-      length -= merged;
-      if (length === 0) return 0;
-    }
-    const count = Math.ceil(length / mss);
-    if (count > FRAGMENTS_MAX) return -2;
-    for (let left = count - 1; left >= 0; left--) {
-      const part = Math.min(length, mss);
-      window.push(bytes, offset, part, this.stream ? 0 : left);
-      offset += part;
-      length -= part;
-    }
-    return 0;
+    return this.#sender.window.pushMessage(bytes, offset, length, this.#sender.mss, this.stream) ? 0 : -2;
   }
 
   /** Bytes of the next message, in stream mode of the next segment; -1 when there is none (PROTOCOL kcp §5). */

@@ -9,6 +9,7 @@
 // slot < 0 marks an acknowledged segment: its payload is gone, its place stays until una passes it (PROTOCOL kcp §6).
 
 import { serialDiff } from '@kcptun/common';
+import { FRAGMENTS_MAX } from './constants.ts';
 import { moved } from './ring-column.ts';
 import type { SegmentPool } from './segment-pool.ts';
 
@@ -65,6 +66,29 @@ export class SendWindow {
   /** Segments in snd_queue. */
   get queued(): number {
     return (this.end - this.nxt) >>> 0;
+  }
+
+  /**
+   * Appends a message to snd_queue, cut into segments of at most `mss` bytes (PROTOCOL kcp §4).
+   * @param stream - the first bytes fill the last queued segment, and borders are not kept
+   * @returns false when it needs more than 255 segments; in stream mode what filled up a segment stays there
+   */
+  pushMessage(bytes: Uint8Array, offset: number, length: number, mss: number, stream: boolean): boolean {
+    if (stream) {
+      const merged = this.extend(bytes, offset, length, mss);
+      offset += merged;
+      length -= merged;
+      if (length === 0) return true;
+    }
+    const count = Math.ceil(length / mss);
+    if (count > FRAGMENTS_MAX) return false;
+    for (let left = count - 1; left >= 0; left--) {
+      const part = Math.min(length, mss);
+      this.push(bytes, offset, part, stream ? 0 : left);
+      offset += part;
+      length -= part;
+    }
+    return true;
   }
 
   /** Appends a segment to snd_queue. */
