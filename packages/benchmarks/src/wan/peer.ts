@@ -3,7 +3,9 @@
 //   node dist/wan/peer.js serve PORT                 answers connections: `b` bytes for ever, `f` a file, `e` an echo
 //   node dist/wan/peer.js measure HOST PORT SECONDS  prints a line of JSON: WanResult
 
+import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { median, quantile } from '@kcptun/testkit';
 
 /** What one program does over one link. */
@@ -24,6 +26,8 @@ const MESSAGES = 120;
 const MESSAGE_INTERVAL = 50;
 /** What a download has before it counts, in ms: slow start, and the first growth of windows. */
 const WARM_UP = 3000;
+/** How long a program may take until it listens, in ms. */
+const START_LIMIT = 20_000;
 
 const block = Buffer.alloc(64 * 1024, 0x5a);
 
@@ -58,10 +62,25 @@ function connect(host: string, port: number, kind: string): net.Socket {
   return socket;
 }
 
+/** Connects as soon as somebody listens: on a busy machine programs take their time to start. */
+async function connectFirst(host: string, port: number): Promise<net.Socket> {
+  const end = performance.now() + START_LIMIT;
+  for (;;) {
+    const socket = net.connect({ host, port, noDelay: true });
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' || performance.now() > end) throw error;
+      await sleep(100);
+    }
+  }
+}
+
 /** Sends a message every {@link MESSAGE_INTERVAL} whether the last one is back or not, as a game or a terminal would. */
-function measureLatency(host: string, port: number): Promise<number[]> {
+function measureLatency(socket: net.Socket): Promise<number[]> {
   return new Promise((resolve, reject) => {
-    const socket = connect(host, port, 'e');
+    socket.write('e');
     const sent: number[] = [];
     const times: number[] = [];
     let received = 0;
@@ -113,7 +132,7 @@ function measureGoodput(host: string, port: number, seconds: number): Promise<nu
 }
 
 async function measure(host: string, port: number, seconds: number): Promise<WanResult> {
-  const times = await measureLatency(host, port);
+  const times = await measureLatency(await connectFirst(host, port));
   const files: number[] = [];
   for (let index = 0; index < FILES; index++) files.push(await fetchFile(host, port));
   const goodput = await measureGoodput(host, port, seconds);

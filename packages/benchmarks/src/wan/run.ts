@@ -34,7 +34,7 @@ export async function measureContender(contender: string, shape: LinkShape, seco
     const isTunnel = contender !== 'cubic' && contender !== 'bbr';
     lab.setCongestionControl(isTunnel ? 'cubic' : contender);
     if (isTunnel) startTunnel(lab, contender);
-    // Programs need a moment before they listen.
+    // The far programs need a moment before they listen; for the near one the measuring end waits.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     const [host, port] = isTunnel ? ['127.0.0.1', LOCAL_PORT] : [FAR_ADDRESS, TARGET_PORT];
     const measuring = lab.start('near', [process.execPath, peer, 'measure', host, `${port}`, `${seconds}`]);
