@@ -164,6 +164,12 @@ export function describeBackend(subject: Subject): void {
       }
     });
 
+    test('a first batch that is full', () => {
+      const { crypt, memory } = make();
+      const plain = payloads(new Array<number>(BATCH_CAPACITY).fill(1300), 5);
+      expect(equal(readByPeer(method, sealAll(crypt, plain, memory)), plain)).toBe(true);
+    });
+
     test('seals from an index on and passes over dropped packets', () => {
       const { crypt } = make();
       const plain = payloads([40, 60, 80, 100], 3);

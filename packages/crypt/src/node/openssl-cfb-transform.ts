@@ -125,11 +125,15 @@ export class OpensslCfbTransform implements PacketTransform {
 
 function rowsOf(ecb: Cipher, kernel: CryptKernel): RowCipher {
   const { bytes } = kernel.memory;
-  // The same source in every row of a batch: a view of it is kept.
+  // The same source in every row of a batch: a view of it is kept, and where it begins.
   let view = bytes.subarray(0, 0);
+  let from = 0;
   return {
     encrypt: (source, target, length) => {
-      if (view.length !== length) view = bytes.subarray(source, source + length);
+      if (view.length !== length || from !== source) {
+        view = bytes.subarray(source, source + length);
+        from = source;
+      }
       bytes.set(ecb.update(view), target);
     },
   };
