@@ -6,7 +6,8 @@
 //   something was sent   those in front of the line are called; each reads a piece as large as if it were alone
 //
 // Large reads of few, not small ones of all: measured, those cost both ends a quarter more. Small messages are never held up. What waits for the
-// reader of its stream, or for a session that does not move while others could, keeps nobody else from reading.
+// reader of its stream keeps nobody else from reading, nor what waits for a session that stands still while others move or could: that session's own
+// readers wait beside the line until it moves. When all stand still, as on a slow path between two bursts, the line does too.
 
 import { Ring } from '@kcptun/common';
 import type { Host } from '@kcptun/transport';
@@ -21,6 +22,8 @@ const SMALL = 8 * 1024;
 const LOOK_PERIOD = 250;
 /** A session moves when at least this share of what waits for it was sent since the last look. */
 const MOVING_SHARE = 1 / 64;
+/** A session stands still when it did not move for so many looks: a second. */
+const IDLE_LOOKS = 4;
 
 /** What the lines of a tunnel share. */
 export class ReadBudget {
@@ -41,8 +44,12 @@ export class ReadAccount {
   moved = 0;
   /** Its readers that stand in line. */
   inLine = 0;
-  /** It does not move. */
+  /** Looks in a row in which it did not move. */
+  idleLooks = 0;
+  /** It stands still while others move or could: what waits for it does not count. */
   stuck = false;
+  /** Its readers that were called meanwhile; they are in line again as soon as it moves. */
+  parked: Reader[] = [];
 }
 
 /** Whoever reads, as the line sees it; `counted` to `inLine` belong to the line. */
@@ -54,6 +61,7 @@ export interface Reader {
   stalled: boolean;
   /** It was called and has not read since. */
   called: boolean;
+  /** It stands in line, or waits beside it for its session to move. */
   inLine: boolean;
   /** It is its turn; false when it does not want to read any more. */
   read(): boolean;
@@ -108,15 +116,14 @@ export class ReadLine {
     reader.stalled = stalled;
     if (bytes !== counted) this.#changeTotal(bytes - counted);
     if (after === before) return;
-    if (before > after) account.moved += before - after;
+    if (before > after) {
+      account.moved += before - after;
+      if (account.stuck) this.#free(account);
+    }
     account.waiting += after - before;
     if (!account.stuck) this.#moving += after - before;
-    if (account.waiting > 0) {
-      this.#accounts.add(account);
-    } else {
-      account.stuck = false;
-      this.#accounts.delete(account);
-    }
+    if (account.waiting > 0) this.#accounts.add(account);
+    else this.#accounts.delete(account);
     if (after < before) this.#call();
   }
 
@@ -137,8 +144,10 @@ export class ReadLine {
     this.count(reader, 0, false);
     if (!reader.inLine) return;
     reader.inLine = false;
-    reader.account.inLine -= 1;
-    this.#line.remove(reader);
+    const { account } = reader;
+    const at = account.parked.indexOf(reader);
+    if (at >= 0) account.parked.splice(at, 1);
+    else if (this.#line.remove(reader)) account.inLine -= 1;
   }
 
   #changeTotal(by: number): void {
@@ -150,8 +159,12 @@ export class ReadLine {
   #call(): void {
     while (this.#line.length > 0 && this.#moving + this.#promised < this.#budget.share) {
       const reader = this.#line.shift() as Reader;
-      reader.inLine = false;
       reader.account.inLine -= 1;
+      if (reader.account.stuck) {
+        reader.account.parked.push(reader);
+        continue;
+      }
+      reader.inLine = false;
       if (reader.called || !reader.read()) continue;
       reader.called = true;
       this.#promised += PIECE;
@@ -179,20 +192,43 @@ export class ReadLine {
   #look(): void {
     if (this.#looking) return;
     this.#looking = true;
+    for (const account of this.#accounts) account.idleLooks = 0;
     this.#host.setTimer(LOOK_PERIOD, this.#lateLook);
   }
 
-  /** What waits for sessions that do not move counts no more, if readers of others stand in line. */
   readonly #lateLook = (): void => {
-    this.#looking = false;
-    this.#moving = 0;
+    // Whoever in line has a session for which nothing waits could move.
+    let couldMove = this.#line.length;
+    let someMove = false;
     for (const account of this.#accounts) {
-      const othersWait = this.#line.length > account.inLine;
-      account.stuck = othersWait && account.moved < account.waiting * MOVING_SHARE;
+      const moves = account.moved >= account.waiting * MOVING_SHARE;
       account.moved = 0;
-      if (!account.stuck) this.#moving += account.waiting;
+      account.idleLooks = moves ? 0 : account.idleLooks + 1;
+      couldMove -= account.inLine;
+      someMove ||= moves;
     }
-    this.#call();
-    if (this.#line.length > 0) this.#look();
+    if (someMove || couldMove > 0) {
+      for (const account of this.#accounts) if (account.idleLooks >= IDLE_LOOKS) this.#passOver(account);
+      this.#call();
+    }
+    this.#looking = this.#line.length > 0;
+    if (this.#looking) this.#host.setTimer(LOOK_PERIOD, this.#lateLook);
   };
+
+  /** What waits for a session counts no more. */
+  #passOver(account: ReadAccount): void {
+    if (account.stuck) return;
+    account.stuck = true;
+    this.#moving -= account.waiting;
+  }
+
+  /** It counts again. */
+  #free(account: ReadAccount): void {
+    account.stuck = false;
+    account.idleLooks = 0;
+    this.#moving += account.waiting;
+    for (const reader of account.parked) this.#line.push(reader);
+    account.inLine += account.parked.length;
+    account.parked = [];
+  }
 }

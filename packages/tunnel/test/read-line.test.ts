@@ -122,16 +122,54 @@ test('what waits for the reader of its stream keeps nobody from reading', () => 
   clock.advanceBy(1);
 });
 
-test('a session that does not move keeps the others from reading for half a second at most, one that moves for its turn', () => {
+test('a session that stands still keeps those that could move from reading for a second, and its own readers until it moves', () => {
   const { clock, source } = world();
   const dead = new ReadAccount();
-  for (let count = 0; count < FULL; count++) source(dead).take();
+  const holders = Array.from({ length: FULL }, () => source(dead));
+  for (const holder of holders) holder.take();
+  const own = [source(dead), source(dead), source(dead)];
   const reader = source();
-  reader.send();
+  for (const each of [...own, reader]) each.send();
+  clock.advanceBy(900);
   expect(reader.calls).toBe(0);
-  clock.advanceBy(500);
+  clock.advanceBy(200);
   expect(reader.calls).toBe(1);
+  expect(own.map(({ calls }) => calls)).toEqual([0, 0, 0]);
+  // It moves: what waits for it counts again, and its readers have their turn.
+  (holders[0] as Source).send();
+  expect(own.map(({ calls }) => calls)).toEqual([1, 0, 0]);
+  for (const holder of holders.slice(1)) holder.send();
+  expect(own.map(({ calls }) => calls)).toEqual([1, 1, 1]);
+});
 
+test('sessions that all stand still between two bursts do not open the gate', () => {
+  const { clock, source } = world();
+  const accounts = Array.from({ length: 20 }, () => new ReadAccount());
+  const holders = Array.from({ length: FULL }, (_, index) => source(accounts[index % 20]));
+  for (const holder of holders) holder.take();
+  const line = Array.from({ length: 900 }, (_, index) => source(accounts[index % 20]));
+  for (const reader of line) reader.send();
+  clock.advanceBy(10_000);
+  expect(line.filter(({ calls }) => calls > 0)).toEqual([]);
+  for (const holder of holders) holder.send();
+  expect(line.filter(({ calls }) => calls > 0)).toHaveLength(FULL);
+});
+
+test('who leaves a session that stands still is called no more', () => {
+  const { line, clock, source } = world();
+  const dead = new ReadAccount();
+  const holders = Array.from({ length: FULL }, () => source(dead));
+  for (const holder of holders) holder.take();
+  const own = [source(dead), source(dead)] as const;
+  for (const each of [...own, source()]) each.send();
+  clock.advanceBy(1500);
+  line.leave(own[0]);
+  for (const holder of holders) holder.send();
+  expect(own.map(({ calls }) => calls)).toEqual([0, 1]);
+  expect(dead).toMatchObject({ waiting: 0, stuck: false, parked: [] });
+});
+
+test('a session that moves keeps the others from reading for its turn', () => {
   const other = world();
   const slow = new ReadAccount();
   const holders = Array.from({ length: FULL + 1 }, () => other.source(slow));

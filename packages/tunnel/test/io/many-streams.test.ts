@@ -36,7 +36,7 @@ describe.each([
     const { client } = await startWorld({
       targetPort: port,
       shared: { compression: false },
-      client: { connections, session: { rateLimit: 16_000_000 / connections }, smux: { maxReceiveBuffer: 64 << 20 } },
+      client: { connections, session: { rateLimit: 4_000_000 / connections }, smux: { maxReceiveBuffer: 64 << 20 } },
       server: { smux: { maxReceiveBuffer: 64 << 20 } },
     });
     const talker = connect(client.port);
@@ -51,7 +51,7 @@ describe.each([
     let most = 0;
     await until(() => {
       most = Math.max(most, waiting(client));
-      return most >= MAX_WAITING;
+      return client.stats().streams > STREAMS && most > MAX_WAITING / 2;
     });
     for (let message = 2; message <= 6; message++) {
       talker.write('b');
@@ -61,8 +61,8 @@ describe.each([
       });
     }
     expect(most).toBeLessThanOrEqual(MAX_WAITING + BEYOND);
-    // Most of them are open still: it was on the way all the time.
-    expect(client.stats().streams).toBeGreaterThan(STREAMS / 2);
+    // Nearly all of them are open still: it was on the way all the time.
+    expect(client.stats().streams).toBeGreaterThan(STREAMS * 0.8);
   });
 });
 
