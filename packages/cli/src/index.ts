@@ -28,6 +28,6 @@ export { type Origin, SYSTEM_NAMES } from './rules.ts';
 export { clientOptions, runClient, runServer, serverOptions } from './run.ts';
 export { memoryLine, settingLines } from './settings-log.ts';
 export { type SignalSource, type StopHandlers, type StopSignal, stopOnSignals } from './signals.ts';
-export { snmpLine } from './snmp-line.ts';
+export { guardLine, snmpLine } from './snmp-line.ts';
 export { appendSnmpLine } from './snmp-log.ts';
 export { allowedValues, exampleOf, type Notation, unitOf } from './values.ts';

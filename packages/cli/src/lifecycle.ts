@@ -15,7 +15,7 @@ import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './progra
 import { ServiceManager } from './service-manager.ts';
 import { memoryLine, settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
-import { snmpLine } from './snmp-line.ts';
+import { guardLine, snmpLine } from './snmp-line.ts';
 import { startSnmpLog } from './snmp-log.ts';
 
 /** What a stop may take beyond the wait for open connections, in ms, as the service manager is told. */
@@ -115,8 +115,9 @@ function handleSignals(life: Life): void {
   // Windows has neither of these; there, SIGHUP stands for a console that was closed, after which the system ends the program.
   if (process.platform === 'win32') return;
   process.on('SIGUSR1', () => {
-    const { snmp } = tunnel.stats();
+    const { snmp, guards } = tunnel.stats();
     logger.info(snmpLine(snmp), { event: 'snmp', ...snmp });
+    logger.info(guardLine(guards), { event: 'guards', ...guards });
   });
   process.on('SIGHUP', () => {
     if (file === undefined && terminalIsGone()) {
@@ -181,8 +182,8 @@ function startProfiles(program: string, options: SharedOptions, tunnel: Tunnel, 
 }
 
 function tunnelStats(tunnel: Tunnel): object {
-  const { snmp, streams, chunks } = tunnel.stats();
-  return { snmp, streams, chunks, sessions: tunnel.sessions() };
+  const { snmp, guards, streams, chunks } = tunnel.stats();
+  return { snmp, guards, streams, chunks, sessions: tunnel.sessions() };
 }
 
 /** Tells what the program runs with: line by line for people, in one record for machines. */

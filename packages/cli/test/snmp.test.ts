@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { appendSnmpLine, snmpLine } from '@kcptun/cli';
+import { appendSnmpLine, guardLine, snmpLine } from '@kcptun/cli';
 import { TunnelClient } from '@kcptun/tunnel';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -12,7 +12,11 @@ const VECTORS = JSON.parse(readFileSync(new URL('../../testkit/vectors/snmp.json
   readonly sigusr1: Readonly<Record<string, string>>;
 };
 
-const { snmp } = new TunnelClient({ key: 'k', listen: { host: '', port: 0 }, remote: { host: '', minPort: 1, maxPort: 1 } }).stats();
+const { snmp, guards } = new TunnelClient({
+  key: 'k',
+  listen: { host: '', port: 0 },
+  remote: { host: '', minPort: 1, maxPort: 1 },
+}).stats();
 
 test('the file: a header where it is empty, one line each time, a new file when the name changes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kcptun-2006-'));
@@ -35,4 +39,8 @@ test('the line of SIGUSR1', () => {
     [...(line ?? '').replace(/^.*&/, '').matchAll(/(\w+):\d+/g)].map((match) => match[1] ?? '');
   expect(names(snmpLine(snmp))).toEqual(names(VECTORS.sigusr1['20260314 (SELFBUILD)']));
   expect(snmpLine({ ...snmp, FECFullShards: 3 })).toMatch(/^KCP SNMP:&\{BytesSent:0 .*FECFullShardSet:3 .*OOBPackets:0\}$/);
+});
+
+test('the line with what the Go program does not count', () => {
+  expect(guardLine({ ...guards, Replayed: 3 })).toBe('guards:&{Dropped:0 Replayed:3 CrowdedOut:0 Moves:0 SendRefused:0}');
 });

@@ -76,6 +76,20 @@ function emptySnapshot(): SnmpSnapshot {
   };
 }
 
+/** What upstream does not count: what was refused, and where sessions went. Cumulative. */
+export interface GuardSnapshot {
+  /** Datagrams that no rule let in: too short, of a foreign conversation, of no session and not opening one. */
+  readonly Dropped: number;
+  /** Datagrams that were seen before, or that belong to a conversation which has ended or goes on elsewhere. */
+  readonly Replayed: number;
+  /** First packets that found no room for another session. */
+  readonly CrowdedOut: number;
+  /** How often a session followed its peer to another address. */
+  readonly Moves: number;
+  /** Datagrams that the socket did not take. */
+  readonly SendRefused: number;
+}
+
 /** Counters of one program: shared by all its endpoints. */
 export class Counters {
   /** What is counted directly, and what sessions that have ended had counted. */
@@ -115,7 +129,13 @@ export class Counters {
     totals.RingBufferSndBuffer = 0;
   }
 
-  /** The present state of all counters. */
+  /** What upstream does not count. */
+  guards(): GuardSnapshot {
+    const { dropped: Dropped, replayed: Replayed, crowdedOut: CrowdedOut, moves: Moves, sendRefused: SendRefused } = this;
+    return { Dropped, Replayed, CrowdedOut, Moves, SendRefused };
+  }
+
+  /** The present state of upstream's counters. */
   snapshot(): SnmpSnapshot {
     const snapshot = { ...this.totals };
     for (const session of this.#live) session.countInto(snapshot);

@@ -11,7 +11,7 @@ export {
   SessionCensus,
   type SessionLimits,
 } from './census.ts';
-export { Counters, type CountsInto, type SnmpSnapshot } from './counters.ts';
+export { Counters, type CountsInto, type GuardSnapshot, type SnmpSnapshot } from './counters.ts';
 export { Endpoint } from './endpoint.ts';
 export type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 export { SessionError, type SessionErrorCode } from './errors.ts';

@@ -162,6 +162,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   stats(): TunnelStats {
     return {
       snmp: this.counters.snapshot(),
+      guards: this.counters.guards(),
       streams: this.#pipes.size,
       links: this.#slots.flatMap((slot) => slot.links),
       chunks: this.#pool.lent,

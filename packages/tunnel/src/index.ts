@@ -1,6 +1,6 @@
 /** TunnelClient and TunnelServer: TCP and unix sockets carried over KCP, wire-compatible with kcptun. */
 
-export { MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS, type SnmpSnapshot } from '@kcptun/session';
+export { type GuardSnapshot, MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS, type SnmpSnapshot } from '@kcptun/session';
 export { TunnelClient } from './client.ts';
 export { TunnelError, type TunnelErrorCode } from './errors.ts';
 export type { Link } from './link.ts';

@@ -4,7 +4,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { LogFields } from '@kcptun/common';
 import { QppPads } from '@kcptun/crypt';
-import type { SessionStats, SnmpSnapshot } from '@kcptun/session';
+import type { GuardSnapshot, SessionStats, SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host } from '@kcptun/transport';
 import type { Link } from './link.ts';
@@ -29,6 +29,8 @@ export interface TunnelEvents {
 export interface TunnelStats {
   /** Upstream's counters, cumulative; those of sessions that have ended included. */
   readonly snmp: SnmpSnapshot;
+  /** What upstream does not count. */
+  readonly guards: GuardSnapshot;
   /** Streams that are joined with a connection. */
   readonly streams: number;
   /** The sessions that carry them. */

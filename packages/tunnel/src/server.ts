@@ -176,6 +176,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   stats(): TunnelStats {
     return {
       snmp: this.counters.snapshot(),
+      guards: this.counters.guards(),
       streams: this.#pipes.size,
       links: [...this.#links],
       chunks: this.#pool.lent,

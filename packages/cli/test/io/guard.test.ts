@@ -69,6 +69,7 @@ test('a client whose NAT chooses other ports keeps its streams; the server says 
   }
   await client.during(going);
   expect(target.stats.connections).toBe(1);
+  expect(Number((await counters(server)).get('Moves'))).toBeGreaterThanOrEqual(3);
   expect(client.output).not.toMatch(/ended/);
 });
 
@@ -136,6 +137,7 @@ test.skipIf(process.platform === 'win32').each([
   expect(recorded.length).toBeGreaterThan(20);
   if (flags.length === 0) {
     expect([grown(after, 'RepeatSegs'), grown(after, 'PassiveOpens'), answers]).toEqual([0, 0, 0]);
+    expect(grown(after, 'Replayed')).toBe(2 * recorded.length);
     expect(target.stats.connections).toBe(1);
   } else {
     // The session of the client has got its segments before, and the attacker has a session of its own, with what the client said.
@@ -202,8 +204,8 @@ async function counters(program: {
 }): Promise<Map<string, string>> {
   const from = program.mark;
   program.signal('SIGUSR1');
-  const [, fields = ''] = await program.waitFor(/KCP SNMP:&\{([^}]*)\}/, { from });
-  return new Map(fields.split(' ').map((field) => field.split(':') as [string, string]));
+  const [, fields = '', others = ''] = await program.waitFor(/KCP SNMP:&\{([^}]*)\}\n.*guards:&\{([^}]*)\}/, { from });
+  return new Map(`${fields} ${others}`.split(' ').map((field) => field.split(':') as [string, string]));
 }
 
 const MARKER = 'Zq7-marker-of-the-key-9Kx';

@@ -73,6 +73,7 @@ test('profiles, statistics, a page that explains them; strangers and nonsense ar
   const { sessions, ...program } = await stats();
   expect(program).toMatchObject({ program: 'kcptun-client', pid: expect.any(Number), uptime: expect.any(Number), streams: 1 });
   expect(program.snmp).toMatchObject({ ActiveOpens: 1, CurrEstab: 1 });
+  expect(program.guards).toMatchObject({ Replayed: 0, Moves: 0 });
   expect(program.memory.rss).toBeGreaterThan(1e7);
   expect(sessions).toHaveLength(1);
   expect(sessions[0]).toMatchObject({
