@@ -38,6 +38,14 @@ export class AckTimes {
     return this.samplesLate;
   }
 
+  /** Takes over what another has. */
+  add(other: AckTimes): void {
+    if (other.slowest > this.slowest) this.slowest = other.slowest;
+    if (other.slowestLate > this.slowestLate) this.slowestLate = other.slowestLate;
+    this.count += other.count;
+    this.late += other.late;
+  }
+
   /** Begins anew, but for which transmission was the newest. */
   reset(): void {
     this.slowest = 0;

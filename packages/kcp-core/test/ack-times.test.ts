@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { AckTimes } from '../src/ack-times.ts';
-import { CMD_ACK, Kcp, OVERHEAD } from '../src/index.ts';
+import { Kcp, OVERHEAD } from '../src/index.ts';
+import { ackPacket } from './packets.ts';
 
 describe('times of acknowledgements', () => {
   it('tell those in order of transmission from late ones', () => {
@@ -19,6 +20,20 @@ describe('times of acknowledgements', () => {
     // Which one was the newest is still known.
     times.note(200, 109);
     expect(times).toMatchObject({ slowestLate: 91, late: 1 });
+  });
+
+  it('of several turns add up', () => {
+    const sum = new AckTimes();
+    for (const [slowest, slowestLate] of [
+      [30, 0],
+      [20, 70],
+    ] as const) {
+      const times = new AckTimes();
+      times.note(1000, 1000 - slowest);
+      if (slowestLate > 0) times.note(1000, 1000 - slowestLate);
+      sum.add(times);
+    }
+    expect(sum).toMatchObject({ slowest: 30, slowestLate: 70, count: 3, late: 1 });
   });
 
   it('begin anywhere, and go on where the time stamps begin anew', () => {
@@ -44,24 +59,13 @@ describe('samples of the round-trip time', () => {
   function conversation(samplesLate: boolean): Kcp {
     const kcp = new Kcp({ conv: 1, sink: () => undefined, mode: 'fast3' });
     kcp.ackTimes.samplesLate = samplesLate;
-    const ack = (sn: number, una: number, ts: number, at: number): void => {
-      const packet = new Uint8Array(OVERHEAD);
-      const view = new DataView(packet.buffer);
-      view.setUint32(0, 1, true);
-      packet[4] = CMD_ACK;
-      view.setUint16(6, 128, true);
-      view.setUint32(8, ts, true);
-      view.setUint32(12, sn, true);
-      view.setUint32(16, una, true);
-      kcp.input(packet, 0, OVERHEAD, at);
-    };
     for (const at of [0, 50]) {
       kcp.send(new Uint8Array(kcp.mss));
       kcp.flush(at);
     }
-    ack(1, 0, 50, 70);
+    kcp.input(ackPacket(1, 0, 50), 0, OVERHEAD, 70);
     expect(kcp.srtt).toBe(20);
-    ack(0, 2, 0, 500);
+    kcp.input(ackPacket(0, 2, 0), 0, OVERHEAD, 500);
     return kcp;
   }
 

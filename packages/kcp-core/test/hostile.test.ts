@@ -4,20 +4,9 @@ import { Random } from '@kcptun/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ACKLIST_MAX, CMD_ACK, CMD_PUSH, Kcp, MSS_MAX, MTU_MAX, OVERHEAD, PACKET_SEGMENTS_MAX, SegmentPool } from '../src/index.ts';
+import { writeHeader } from './packets.ts';
 
 const CONV = 0x01020304;
-
-function write(bytes: Uint8Array, at: number, cmd: number, sn: number, una: number, ts: number, length: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  view.setUint32(at, CONV, true);
-  view.setUint8(at + 4, cmd);
-  view.setUint8(at + 5, 0);
-  view.setUint16(at + 6, 100, true);
-  view.setUint32(at + 8, ts, true);
-  view.setUint32(at + 12, sn, true);
-  view.setUint32(at + 16, una, true);
-  view.setUint32(at + 20, length, true);
-}
 
 describe('hostile input', () => {
   it('survives packets of random bytes behind the right conv', () => {
@@ -28,7 +17,7 @@ describe('hostile input', () => {
     for (let round = 0; round < 3000; round++) {
       const packet = random.bytes(random.integer(0, 300));
       if (packet.length >= OVERHEAD) {
-        write(packet, 0, random.integer(79, 86), random.integer(0, 90), random.integer(0, 90), now, random.integer(0, 320));
+        writeHeader(packet, 0, CONV, random.integer(79, 86), random.integer(0, 90), random.integer(0, 90), now, random.integer(0, 320));
         if (random.chance(0.3)) random.fill(packet.subarray(random.integer(4, 23), OVERHEAD));
       }
       expect([0, -1, -2, -3]).toContain(kcp.input(packet, 0, packet.length, now, random.chance(0.9), random.chance(0.5)));
@@ -53,10 +42,10 @@ describe('hostile input', () => {
       { numRuns: 200 },
     );
     const packet = new Uint8Array(MTU_MAX + 1);
-    write(packet, 0, CMD_PUSH, 0, 0, 0, 0xffffffff);
+    writeHeader(packet, 0, CONV, CMD_PUSH, 0, 0, 0, 0xffffffff);
     expect(kcp.input(packet, 0, 100, 0)).toBe(-2);
     expect(kcp.input(packet, 0, MTU_MAX + 1, 0)).toBe(-2);
-    write(packet, 0, CMD_PUSH, 0, 0, 0, MSS_MAX);
+    writeHeader(packet, 0, CONV, CMD_PUSH, 0, 0, 0, MSS_MAX);
     expect(kcp.input(packet, 0, MTU_MAX, 0)).toBe(0);
     expect(kcp.peekSize()).toBe(MSS_MAX);
   });
@@ -66,11 +55,11 @@ describe('hostile input', () => {
     const kcp = new Kcp({ conv: CONV, sink: () => {}, pool, rcvWnd: 8, mode: 'fast' });
     const packet = new Uint8Array(OVERHEAD + 4);
     for (const sn of [8, 9, 100, 0x7fffffff, 0x80000000, 0xffffffff]) {
-      write(packet, 0, CMD_PUSH, sn, 0, 0, 4);
+      writeHeader(packet, 0, CONV, CMD_PUSH, sn, 0, 0, 4);
       kcp.input(packet, 0, packet.length, 0);
     }
     expect([pool.used, kcp.stats.repeatSegs]).toEqual([0, 6]);
-    write(packet, 0, CMD_PUSH, 7, 0, 0, 4);
+    writeHeader(packet, 0, CONV, CMD_PUSH, 7, 0, 0, 4);
     kcp.input(packet, 0, packet.length, 0);
     kcp.input(packet, 0, packet.length, 0);
     expect([pool.used, kcp.stats.repeatSegs]).toEqual([1, 7]);
@@ -80,7 +69,7 @@ describe('hostile input', () => {
     const kcp = new Kcp({ conv: CONV, sink: () => {}, rcvWnd: 8, mode: 'fast' });
     kcp.deferFlush = true;
     const packet = new Uint8Array(PACKET_SEGMENTS_MAX * OVERHEAD);
-    for (let at = 0; at < packet.length; at += OVERHEAD) write(packet, at, CMD_PUSH, 0, 0, 0, 0);
+    for (let at = 0; at < packet.length; at += OVERHEAD) writeHeader(packet, at, CONV, CMD_PUSH, 0, 0, 0, 0);
     const packets = Math.ceil(ACKLIST_MAX / PACKET_SEGMENTS_MAX) + 3;
     for (let count = 0; count < packets; count++) kcp.input(packet, 0, packet.length, 0);
     expect(kcp.state().acklist).toBe(ACKLIST_MAX);
@@ -95,11 +84,11 @@ describe('hostile input', () => {
     kcp.flush(0);
     const packet = new Uint8Array(OVERHEAD);
     for (const sn of [5, 6, 0x7fffffff, 0xffffffff]) {
-      write(packet, 0, CMD_ACK, sn, 0, 0, 0);
+      writeHeader(packet, 0, CONV, CMD_ACK, sn, 0, 0, 0);
       kcp.input(packet, 0, OVERHEAD, 1);
     }
     expect(kcp.inflight).toBe(5);
-    write(packet, 0, CMD_ACK, 0, 0x7fffffff, 0, 0);
+    writeHeader(packet, 0, CONV, CMD_ACK, 0, 0x7fffffff, 0, 0);
     kcp.input(packet, 0, OVERHEAD, 1);
     expect([kcp.waitSnd, kcp.state().sndUna, kcp.state().sndNxt]).toEqual([0, 5, 5]);
     kcp.send(Uint8Array.of(1));

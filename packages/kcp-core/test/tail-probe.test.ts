@@ -1,7 +1,8 @@
 // The end of a burst, and how it is looked after before its timeout.
 
 import { describe, expect, it } from 'vitest';
-import { CMD_ACK, Kcp, OVERHEAD, readSn } from '../src/index.ts';
+import { Kcp, OVERHEAD, readSn } from '../src/index.ts';
+import { ackPacket } from './packets.ts';
 
 interface Sent {
   readonly at: number;
@@ -30,16 +31,8 @@ class Lonely {
   }
 
   ack(sn: number, una: number, ts: number, at: number): void {
-    const packet = new Uint8Array(OVERHEAD);
-    const view = new DataView(packet.buffer);
-    view.setUint32(0, 1, true);
-    packet[4] = CMD_ACK;
-    view.setUint16(6, 128, true);
-    view.setUint32(8, ts, true);
-    view.setUint32(12, sn, true);
-    view.setUint32(16, una, true);
     this.now = at;
-    this.kcp.input(packet, 0, OVERHEAD, at);
+    this.kcp.input(ackPacket(sn, una, ts), 0, OVERHEAD, at);
   }
 
   /** Flushes whenever it is time, and returns what left by that. */

@@ -7,7 +7,7 @@
 // segments that the peer's FEC rebuilt, as late as their parity: in a quiet conversation that raised the timeout from one round trip to half a second,
 // and with it the wait for whatever was lost next.
 
-import type { AckTimes } from '@kcptun/kcp-core';
+import { AckTimes } from '@kcptun/kcp-core';
 
 const PERIOD_MS = 1000;
 /** A peer that echoes nonsense can not raise the floor beyond this, in ms. */
@@ -15,25 +15,10 @@ const MOST = 3000;
 /** Late acknowledgements count when they are more than one in this many. */
 const LATE_ONE_IN = 4;
 
-/** What was acknowledged within a period. */
-class Period {
-  slowest = 0;
-  slowestLate = 0;
-  count = 0;
-  late = 0;
-
-  clear(): void {
-    this.slowest = 0;
-    this.slowestLate = 0;
-    this.count = 0;
-    this.late = 0;
-  }
-}
-
 /** Keeps the longest acknowledgement time of the last one to two seconds. */
 export class RtoFloor {
-  #now: Period = new Period();
-  #before: Period = new Period();
+  #now: AckTimes = new AckTimes();
+  #before: AckTimes = new AckTimes();
   #since = 0;
 
   /**
@@ -44,10 +29,7 @@ export class RtoFloor {
     if (now - this.#since >= PERIOD_MS) this.#turn(now);
     const period = this.#now;
     const before = this.#before;
-    period.slowest = Math.max(period.slowest, times.slowest);
-    period.slowestLate = Math.max(period.slowestLate, times.slowestLate);
-    period.count += times.count;
-    period.late += times.late;
+    period.add(times);
     times.reset();
     times.samplesLate = (period.late + before.late) * LATE_ONE_IN > period.count + before.count;
     let floor = Math.max(period.slowest, before.slowest);
@@ -59,8 +41,8 @@ export class RtoFloor {
     const ended = this.#now;
     this.#now = this.#before;
     this.#before = ended;
-    this.#now.clear();
-    if (now - this.#since >= 2 * PERIOD_MS) this.#before.clear();
+    this.#now.reset();
+    if (now - this.#since >= 2 * PERIOD_MS) this.#before.reset();
     this.#since = now;
   }
 }
