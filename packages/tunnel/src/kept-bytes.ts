@@ -2,12 +2,10 @@
 // a new one for every read would have V8 collect garbage all the time; small ones come and go.
 
 import type { SmuxStream } from '@kcptun/smux';
-import { MAX_WAITING } from './read-line.ts';
+import { MAX_WAITING, PIECE } from './read-line.ts';
 
-/** Pieces from this size on are used again, in bytes. */
+/** From this size on they are kept in pieces that are used again, of `PIECE` bytes as long as no read is longer. */
 const LARGE = 16 * 1024;
-/** Size of the pieces that are used again, as long as no read is longer. */
-const PIECE = 64 * 1024;
 /** Pieces kept for the next one who needs one: what may wait before connections take turns. */
 const MAX_SPARE: number = MAX_WAITING / PIECE;
 /** How often it is looked at how many of them are in use, in ms. */

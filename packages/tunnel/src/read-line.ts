@@ -14,8 +14,8 @@ import type { Host } from '@kcptun/transport';
 
 /** Bytes read from connections that may wait to be sent before connections have to take turns, of all streams of a tunnel. */
 export const MAX_WAITING: number = 8 * 1024 * 1024;
-/** What a connection is expected to bring when it is called, and the least share of a session of a server among many. */
-const PIECE = 64 * 1024;
+/** What one of many connections is expected to bring when it is called, in bytes, and the least share of a session of a server among many. */
+export const PIECE: number = 64 * 1024;
 /** What a stream may have waiting without standing in line: a frame. */
 const SMALL = 8 * 1024;
 /** How often it is looked at whether sessions move, in ms, while there is a line. */

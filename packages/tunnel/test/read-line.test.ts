@@ -2,9 +2,8 @@
 
 import { SimWorld } from '@kcptun/testkit';
 import { expect, test } from 'vitest';
-import { MAX_WAITING, ReadAccount, ReadBudget, type Reader, ReadLine } from '../src/read-line.ts';
+import { MAX_WAITING, PIECE, ReadAccount, ReadBudget, type Reader, ReadLine } from '../src/read-line.ts';
 
-const PIECE = 64 * 1024;
 /** Readers whose pieces fill a budget. */
 const FULL = MAX_WAITING / PIECE;
 
