@@ -13,12 +13,12 @@ import { type Entry, mergeResults, ONE_STREAM, type Row } from './results.ts';
 import { BULK, type BulkScenario, flagsOf, SCRIPTS } from './scenarios.ts';
 import { findPrograms, type Program } from './tunnel-programs.ts';
 
-const USAGE = `usage: npm run bench -- [--only aes-fec,echo,micro] [--rounds 5] [--size 300] [--quick] [--out FILE]
+const USAGE = `usage: npm run bench -- [--only aes-fec,echo,micro] [--rounds 5] [--size 700] [--quick] [--out FILE]
        npm run bench -- --list    the rows
 
 Prints a line per program with the ratio to Go 2026 and to its stronger self with GOMAXPROCS=1, and merges the medians into a JSON file (by
 default packages/benchmarks/results/loopback.json), so that rows can be measured one by one on a machine that is not always quiet. Sizes are in
-MB. A row takes one to three minutes with five rounds, all of them about an hour; --quick (one round, little data) takes a few minutes and is
+MB. A row takes one to five minutes with five rounds, all of them about an hour and a half; --quick (one round, little data) takes a few minutes and is
 for trying out.`;
 
 const values = parseToolFlags(
@@ -37,7 +37,7 @@ const values = parseToolFlags(
 );
 
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-const most = Number(values.size ?? (values.quick ? 60 : 300));
+const most = Number(values.size ?? (values.quick ? 60 : 700));
 const FLAGS = ['--key', 'benchmark', '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--quiet'];
 const IDLE_SESSIONS = 1000;
 const wanted = values.only.split(',').filter((part) => part !== '');
