@@ -1,79 +1,13 @@
 // What only shows on a network: fake TCP and marks, between two namespaces with firewalls of their own. Our programs with each other, and our
 // client with the Go server, whose own client carries no data over --tcp.
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type CapturedPacket,
-  type CapturedSegment,
-  type End,
-  findPrograms,
-  type Kind,
-  NetworkPair,
-  namespacesMissing,
-  poll,
-  type Role,
-} from '@kcptun/interop';
-import { type Program, startTarget, type Target, transfer } from '@kcptun/testkit/node';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { suite as suiteOf } from './suite.ts';
+import type { CapturedPacket, CapturedSegment, End } from '@kcptun/interop';
+import { transfer } from '@kcptun/testkit/node';
+import { expect, test } from 'vitest';
+import { launch, PORT, programs, remoteOf, startFar, startNear, suite } from './machines.ts';
 
-const programs = await findPrograms();
-const here = namespacesMissing();
-
-/** The switches are about the rest: what is shown here needs native code, and is no case of the matrix. */
-const switchedOff = process.env['KCPTUN_NO_NATIVE'] === '1' || process.env['KCPTUN_INTEROP_CASES'] !== undefined;
-
-function suite(name: string, missing: readonly (string | undefined)[], body: () => void): void {
-  if (switchedOff) describe.skip(`${name} (switched off)`, body);
-  else suiteOf(name, [here, programs.oursMissing, ...missing], body, 'sequential');
-}
-
-const PORT = 4000;
 const SIZE = 1024 * 1024;
-/** Two machines; taken away after the test. */
-function machines(): NetworkPair {
-  const pair = new NetworkPair();
-  onTestFinished(() => pair.close());
-  return pair;
-}
-
-/** What runs on two machines. */
-interface World {
-  readonly pair: NetworkPair;
-  readonly server: Program;
-  readonly target: Target;
-  /** Unix socket of the client. */
-  readonly path: string;
-}
-
-const SHARED = ['--key', 'network key', '--smuxver', '2', '--mode', 'fast2', '--closewait', '0', '--sndwnd', '1024', '--rcvwnd', '1024'];
-
-function launch(pair: NetworkPair, kind: Kind, role: Role, flags: readonly string[]): Program {
-  return pair.start(role === 'client' ? 'near' : 'far', [...programs.command(kind, role), ...SHARED, ...flags]);
-}
-
-/** Starts target and server. */
-async function startFar(kind: Kind, flags: readonly string[], listen = `:${PORT}`): Promise<World> {
-  const pair = machines();
-  const target = await startTarget({ path: join(pair.folder, 'target') });
-  onTestFinished(() => target.close());
-  const server = launch(pair, kind, 'server', ['--listen', listen, '--target', join(pair.folder, 'target'), ...flags]);
-  await server.waitFor(/Listening on: .*\/udp/);
-  return { pair, server, target, path: join(pair.folder, 'client') };
-}
-
-async function startNear({ pair, path }: World, remote: string, flags: readonly string[]): Promise<Program> {
-  const client = launch(pair, 'ours', 'client', ['--localaddr', path, '--remoteaddr', remote, ...flags]);
-  await client.waitFor(/key derivation done/);
-  await poll(() => existsSync(path));
-  return client;
-}
-
-function remoteOf(pair: NetworkPair, family: 4 | 6, ports: string): string {
-  const address = pair.address('far', family);
-  return family === 4 ? `${address}:${ports}` : `[${address}]:${ports}`;
-}
 
 type Segment = CapturedPacket & { readonly tcp: CapturedSegment };
 

@@ -7,16 +7,17 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Arena, BATCH_CAPACITY, type KernelMemory, PacketBatch } from '@kcptun/common';
 import { patternBytes } from '@kcptun/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { DatagramEvents, DatagramSocket } from '../../src/host.ts';
 import { SystemCalls } from '../../src/node/native/ffi.ts';
 import { ReceiveTable, SendTable } from '../../src/node/native/message-table.ts';
 import { NativeSocket } from '../../src/node/native/native-socket.ts';
 import { nativeWorks } from '../../src/node/native/self-test.ts';
+import { LIMIT_TIME } from '../../src/node/native/train-limits.ts';
 import { ReceiveQueue } from '../../src/node/receive-queue.ts';
-import { type Station, World } from './native-world.ts';
+import { ROOMY, type Station, World } from './native-world.ts';
 
-const { EAGAIN, EINTR, EIO, ENETUNREACH, ENOBUFS } = constants.errno;
+const { EAGAIN, EINTR, EIO, EMSGSIZE, ENETUNREACH, ENOBUFS } = constants.errno;
 const { obstacle } = new World(process.env['KCPTUN_NO_NATIVE'] !== '1').backend;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -52,11 +53,15 @@ function numbered(memory: KernelMemory, count: number, size: number): PacketBatc
 /** The kernel's answers to sendmmsg are replaced as long as there are others in the list: an errno, negative, or a largest number of messages. */
 class AnsweringCalls extends SystemCalls {
   answers: number[] = [];
+  /** Messages that the kernel has taken. */
+  sent = 0;
 
   override sendmmsg(fd: number, messages: number, count: number, flags: number): number {
     const answer = this.answers.shift();
     if (answer !== undefined && answer < 0) return answer;
-    return super.sendmmsg(fd, messages, answer === undefined ? count : Math.min(count, answer), flags);
+    const result = super.sendmmsg(fd, messages, answer === undefined ? count : Math.min(count, answer), flags);
+    if (result > 0) this.sent += result;
+    return result;
   }
 }
 
@@ -197,22 +202,93 @@ describe.skipIf(obstacle !== undefined)(
       expect([pollHandles().length, descriptors()]).toEqual(before);
     });
 
-    it('sends one by one for good when the kernel refuses to segment, and says so once', async () => {
+    it('sends one by one when the kernel refuses to segment, says so once, and tries again', async () => {
       const troubles: Error[] = [];
       const socket = openOn(new UncheckedCalls(), world, server, (error) => troubles.push(error));
+      const start = performance.now();
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(start);
+      onTestFinished(() => clock.mockRestore());
       expect(socket.backend).toBe('native (GSO, GRO)');
       const batch = numbered(world.memory, 10, 700);
       batch.length[0] = 900;
-      expect(socket.send(batch)).toBe(10);
-      expect(socket.backend).toBe('native (GRO)');
-      expect(socket.send(batch)).toBe(10);
-      await server.received(20);
+      for (let round = 0; round < 3; round++) {
+        expect(socket.send(batch)).toBe(10);
+        clock.mockReturnValue(start + round * LIMIT_TIME);
+      }
+      await server.received(30);
       socket.close();
-      expect(wire()).toEqual([900, ...Array(9).fill(700), 900, ...Array(9).fill(700)]);
+      expect(wire()).toEqual(Array.from({ length: 3 }, () => [900, ...Array(9).fill(700)]).flat());
+      const { port } = server.socket.local;
       expect(troubles.map(({ message }) => message)).toEqual([
-        expect.stringMatching(/^send E[A-Z]+: segmentation offload is refused, datagrams are sent one by one from now on$/),
+        expect.stringMatching(
+          new RegExp(`^send E[A-Z]+ to 127.0.0.1:${port}: segmentation offload is refused on this path; it gets them one by one for 60 s`),
+        ),
       ]);
       expect(troubles[0]).toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_OFFLOAD', cause: { syscall: 'send' } });
+    });
+
+    it.each([
+      [
+        'the MTU of one path is too small',
+        EMSGSIZE,
+        1,
+        /^send EMSGSIZE to [0-9.:]+: datagrams of 900 bytes are longer than the MTU of this path/,
+      ],
+      ['the device of one path can not segment', EIO, 10, /^send EIO to [0-9.:]+: segmentation offload is refused on this path/],
+    ])('keeps the trains of the others when %s, for a while', async (_, errno, short, said) => {
+      const start = performance.now();
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(start);
+      onTestFinished(() => clock.mockRestore());
+      const calls = new AnsweringCalls();
+      const troubles: string[] = [];
+      const paths: number[] = [];
+      const { memory, queue } = world;
+      const shared = { calls, sending: new SendTable(calls), receiving: new ReceiveTable(calls, memory), memory, queue };
+      const onBatch = (batch: PacketBatch): void => {
+        paths.push(batch.path[0]!);
+      };
+      const socket = NativeSocket.open(
+        { host: '127.0.0.1', port: 0 },
+        { onBatch, onTrouble: ({ message }) => troubles.push(message) },
+        shared,
+      );
+      onTestFinished(() => socket.close());
+      for (const known of [1, 2]) {
+        const client = await world.open({ ...ROOMY, host: '', remote: socket.local });
+        client.sendSizes([1], 0);
+        while (paths.length < known) await turn();
+      }
+      const [good, small] = paths as [number, number];
+      /** Sends ten datagrams of a size; how many messages that took. */
+      const messages = (path: number, size: number): number => {
+        const batch = new PacketBatch(memory);
+        for (let index = 0; index < 10; index++) batch.addReceived(patternBytes(size, index), path);
+        calls.sent = 0;
+        expect(socket.send(batch)).toBe(10);
+        batch.release();
+        return calls.sent;
+      };
+      expect(messages(good, 900)).toBe(1);
+      // The first failure may be an old one; the second is about this train.
+      calls.answers = [-errno, -errno];
+      expect([messages(small, 900), calls.answers]).toEqual([10, []]);
+      expect([messages(small, 900), messages(good, 900)]).toEqual([10, 1]);
+      expect([messages(small, 899), messages(good, 899)]).toEqual([short, 1]);
+      clock.mockReturnValue(start + LIMIT_TIME - 1);
+      expect(messages(small, 900)).toBe(10);
+      clock.mockReturnValue(start + LIMIT_TIME);
+      expect(messages(small, 900)).toBe(1);
+      expect(troubles).toEqual([expect.stringMatching(said)]);
+      // Whoever gets the number next has a path of its own.
+      calls.answers = [-errno, -errno];
+      expect(messages(small, 900)).toBe(10);
+      socket.forget(small);
+      const next = await world.open({ ...ROOMY, host: '', remote: socket.local });
+      next.sendSizes([1], 0);
+      while (paths.length < 3) await turn();
+      expect(paths[2]).toBe(small);
+      expect(messages(small, 900)).toBe(1);
+      expect(troubles).toHaveLength(1);
     });
 
     it.each([

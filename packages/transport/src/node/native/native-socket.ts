@@ -10,6 +10,7 @@
 
 import { constants } from 'node:os';
 import { BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch, RECEIVE_OFFSET } from '@kcptun/common';
+import { formatAddress } from '../../address.ts';
 import { TransportError } from '../../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../../host.ts';
 import { NO_PATH } from '../path-table.ts';
@@ -20,6 +21,7 @@ import type { SystemCalls, Watch } from './ffi.ts';
 import { NAME_WORDS, type ReceiveTable, type SendTable } from './message-table.ts';
 import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, SOCKADDR_IN6_SIZE } from './socket-address.ts';
 import { applyOptions, check, systemError } from './socket-options.ts';
+import { LIMIT_TIME, TrainLimits } from './train-limits.ts';
 
 const { EAFNOSUPPORT, EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOMEM, EOPNOTSUPP } = constants.errno;
 const SOL_UDP = 17;
@@ -60,7 +62,10 @@ export class NativeSocket implements DatagramSocket, Receiver {
   readonly #fd: number;
   readonly #watch: Watch;
   readonly #gro: boolean;
-  #gso: boolean;
+  readonly #gso: boolean;
+  readonly #limits: TrainLimits = new TrainLimits();
+  /** What has been said of refused trains: each kind is said once. */
+  readonly #said: Set<string> = new Set();
   readonly #pace: ReadPace = new ReadPace();
   /** Reads later, while the watch is paused. */
   #later: NodeJS.Timeout | undefined;
@@ -132,6 +137,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
 
   forget(path: number): void {
     this.#paths.forget(path);
+    this.#limits.forget(path);
   }
 
   close(): void {
@@ -181,9 +187,13 @@ export class NativeSocket implements DatagramSocket, Receiver {
   #sendFrom(batch: PacketBatch, first: number): number {
     const { path, count } = batch;
     const table = this.#sending;
+    const limits = this.#limits;
+    const limited = limits.any;
+    const now = limited ? performance.now() : 0;
     table.begin(batch.bytes);
     for (let from = first; from < count; ) {
-      const to = this.#gso ? endOfTrain(batch, from) : from + 1;
+      const trains = this.#gso && !(limited && batch.length[from]! > limits.longest(path[from]!, now));
+      const to = trains ? endOfTrain(batch, from) : from + 1;
       if (this.#remote !== undefined) {
         table.add(batch, from, to, undefined, 0, 0);
       } else {
@@ -219,14 +229,13 @@ export class NativeSocket implements DatagramSocket, Receiver {
       }
       if (table.datagrams(sent) > 1 && isOffloadError(errno)) {
         const next = sent === 0 ? first : table.end[sent - 1]!;
-        this.#gso = false;
-        this.#report('send', errno, 'segmentation offload is refused, datagrams are sent one by one from now on');
+        this.#limitTrains(batch.path[next]!, batch.length[next]!, errno);
         return this.#sendFrom(batch, next);
       }
       sent += 1;
     }
     const taken = sent === messages ? batch.count : sent === 0 ? first : table.end[sent - 1]!;
-    if (trouble !== 0) this.#report('send', trouble, '');
+    if (trouble !== 0) this.#report('send', trouble);
     return taken;
   }
 
@@ -240,7 +249,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
       if (messages < 0) {
         const errno = -messages;
         if (errno !== EAGAIN && errno !== EINTR) {
-          this.#report('receive', errno, '');
+          this.#report('receive', errno);
           errors += 1;
         }
         if (errno !== EAGAIN && errors < MAX_ERRORS_PER_TURN && !this.#closed) continue;
@@ -288,13 +297,27 @@ export class NativeSocket implements DatagramSocket, Receiver {
     batch.clear();
   }
 
-  #report(call: string, errno: number, consequence: string): void {
+  /** A path has refused a train of datagrams of `size` bytes. */
+  #limitTrains(path: number, size: number, errno: number): void {
+    const tooLong = errno === EMSGSIZE;
+    // Shorter datagrams may fit where these do not; a device that can not segment takes no train at all.
+    this.#limits.limit(path, tooLong ? size - 1 : 0, performance.now());
+    const kind = tooLong ? 'too long' : 'refused';
+    if (this.#said.has(kind)) return;
+    this.#said.add(kind);
+    const cause = systemError('send', errno);
+    const remote = this.remote(path);
+    const where = remote === undefined ? '' : ` to ${formatAddress(remote.address, remote.port)}`;
+    const reason = tooLong
+      ? `datagrams of ${size} bytes are longer than the MTU of this path (a smaller --mtu helps)`
+      : 'segmentation offload is refused on this path';
+    const consequence = `${reason}; it gets them one by one for ${LIMIT_TIME / 1000} s, then it is tried again`;
+    this.#events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_OFFLOAD', `${cause.message}${where}: ${consequence}`, { cause }));
+  }
+
+  #report(call: string, errno: number): void {
     const cause = systemError(call, errno);
-    const error =
-      consequence === ''
-        ? new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', cause.message, { cause })
-        : new TransportError('KCPTUN_ERR_TRANSPORT_OFFLOAD', `${cause.message}: ${consequence}`, { cause });
-    this.#events.onTrouble(error);
+    this.#events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_SOCKET', cause.message, { cause }));
   }
 }
 
