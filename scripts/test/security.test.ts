@@ -58,6 +58,7 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   MAX_TRAIN_DATAGRAMS: 'of what is sent at once',
   MOST_WAITING: 'batches for own sockets',
   MAX_SPARE: 'pieces kept for use again',
+  MAX_TCP_KEEP_ALIVE: 'range of an option',
   MAX_MEMORY: 'of WebAssembly',
   PATIENCE_MOST: 'own patience, in time',
   UNLIMITED: 'range of an option',

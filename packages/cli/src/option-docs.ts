@@ -74,6 +74,10 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   closewait:
     'How long the end of one direction of a connection is kept back before it is passed on; a reset is passed on at once. The default of the original is 30 on the server, which ends everything half a minute late; here it is 0. ' +
     'A Go client of 2026 loses the last bytes of an answer that are followed closely by their end: 1 on the server prevents that.',
+  'tcp-keepalive':
+    'Finds applications and targets that vanished without a word: a machine without power, a phone without a network. After this silence the system asks, ' +
+    'and asks again as often; when nine questions have no answer, the connection ends, and its stream with it. So it takes ten times this, two and a half minutes by default. ' +
+    'These are the numbers of the Go programs. Only Linux with `koffi` can set them. Elsewhere the ten questions are a second apart, and the first one comes later, so that it takes as long: after 140 s by default.',
   snmplog:
     'Appends a line of counters every `snmpperiod`, as CSV with the columns of the Go program of 2026, and a header where the file is new. The name of the file (not its folder) is a time layout of Go, ' +
     'so that `./snmp-20060102.csv` becomes `./snmp-20261125.csv` and each day gets a file of its own. Every part of a layout counts, also those that were not meant: `client1.csv` is `client11.csv` in November. ' +

@@ -133,6 +133,12 @@ export const OPTIONS: readonly OptionSpec[] = [
     range: [0, UNLIMITED],
     unit: 's',
   }),
+  option('tcp-keepalive', 'streams', 'integer', both(15), 'silence of a TCP connection before the system asks whether its peer is there', {
+    zero: 'never',
+    range: [0, 32_767],
+    unit: 's',
+    ours: true,
+  }),
   option('snmplog', 'observing', 'string', both(''), 'file to append counters to; its name is a Go time layout: snmp-20060102.csv'),
   // Timers of Node go up to 2^31 ms.
   option('snmpperiod', 'observing', 'integer', both(60), 'time between two lines of counters', {
@@ -257,6 +263,7 @@ export interface SharedOptions {
   readonly streambuf: number;
   readonly keepalive: number;
   readonly closewait: number;
+  readonly 'tcp-keepalive': number;
   readonly snmplog: string;
   readonly snmpperiod: number;
   readonly log: string;

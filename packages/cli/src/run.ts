@@ -48,6 +48,7 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
     compression: !o.nocomp,
     ...(o.QPP ? { qpp: { count: o.QPPCount, generation: o.QPPGen } } : {}),
     closeWait: o.closewait * 1000,
+    tcpKeepAlive: o['tcp-keepalive'] * 1000,
     socketBuffer: o.sockbuf,
     dscp: o.dscp,
     fakeTcp: o.tcp,

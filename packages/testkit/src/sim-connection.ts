@@ -96,6 +96,9 @@ export class SimConnection implements ByteConnection {
     this.#process.after(0, () => this.#deliver());
   }
 
+  /** Peers in memory do not vanish. */
+  keepAlive(): void {}
+
   destroy(reset: boolean): void {
     if (this.#closed) return;
     const peer = this.#peer;

@@ -96,6 +96,12 @@ export interface ByteConnection {
   pause(): void;
   /** Lets bytes come (again). */
   resume(): void;
+  /**
+   * Has the system ask a silent peer whether it is still there, and end the connection when it is not; unix sockets
+   * need no such question.
+   * @param time - the silence before the first of several questions, in ms: whole seconds, 1000 to 32767000
+   */
+  keepAlive(time: number): void;
   /** Closes at once; with `reset` the peer is told that it was not orderly. Idempotent. */
   destroy(reset: boolean): void;
 }

@@ -182,6 +182,8 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   #accept(connection: ByteConnection): void {
     const slot = this.#slots[this.#next % this.#slots.length] as Slot;
     this.#next = (this.#next + 1) & 0xffff;
+    const { tcpKeepAlive } = this.#resolved;
+    if (tcpKeepAlive > 0) connection.keepAlive(tcpKeepAlive);
     let gone = false;
     const noteClose = (): void => {
       gone = true;

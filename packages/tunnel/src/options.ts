@@ -31,6 +31,11 @@ export interface TunnelOptions {
   readonly smux?: Partial<SmuxConfig>;
   /** How long the end of a direction waits before it is passed on, in ms, default 0 (upstream: `--closewait`); a reset never waits. */
   readonly closeWait?: number;
+  /**
+   * How long a connection to an application or a target may be silent before the system asks whether the peer is still
+   * there, in ms, whole seconds, default 15000, at most 32767000; 0: it never asks (upstream: fixed at 15 s).
+   */
+  readonly tcpKeepAlive?: number;
   /** Wanted size of the kernel's socket buffers in bytes, default 4194304 (upstream: `--sockbuf`). */
   readonly socketBuffer?: number;
   /**
@@ -91,6 +96,7 @@ export interface ResolvedTunnelOptions {
   readonly session: Readonly<SessionParameters>;
   readonly smux: Readonly<SmuxConfig>;
   readonly closeWait: number;
+  readonly tcpKeepAlive: number;
   readonly socketBuffer: number;
   readonly dscp: number;
   readonly replayProtection: boolean;
@@ -105,6 +111,11 @@ export interface ResolvedClientOptions {
   readonly autoExpire: number;
   readonly scavengeTtl: number;
 }
+
+/** The silence after which the system asks whether a peer is still there, in ms; that of Go. */
+const TCP_KEEP_ALIVE = 15_000;
+/** The longest that Linux takes, in ms. */
+const MAX_TCP_KEEP_ALIVE = 32_767_000;
 
 /** The longest time that can be given in seconds as a signed 32-bit number, in ms. */
 const LONGEST_TIME = 0x7fffffff * 1000;
@@ -139,6 +150,7 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
       session: parseSessionParameters(options.session),
       smux: parseSmuxConfig(options.smux ?? {}),
       closeWait: checkInteger(options.closeWait ?? 0, 'closeWait', 0, LONGEST_TIME),
+      tcpKeepAlive: checkKeepAlive(options.tcpKeepAlive ?? TCP_KEEP_ALIVE),
       socketBuffer: checkInteger(options.socketBuffer ?? 4 * 1024 * 1024, 'socketBuffer', 1, 0x7fffffff),
       dscp: checkInteger(options.dscp ?? 0, 'dscp', 0, 63),
       replayProtection: options.replayProtection ?? true,
@@ -165,6 +177,11 @@ export function parseClientOptions(options: TunnelClientOptions): ResolvedClient
   } catch (cause) {
     throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', (cause as Error).message, { cause });
   }
+}
+
+function checkKeepAlive(time: number): number {
+  if (checkInteger(time, 'tcpKeepAlive', 0, MAX_TCP_KEEP_ALIVE) % 1000 === 0) return time;
+  throw new RangeError(`tcpKeepAlive must be whole seconds, got ${time} ms`);
 }
 
 function parseQppOptions(options: QppOptions): Required<QppOptions> {

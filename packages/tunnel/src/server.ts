@@ -320,8 +320,13 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
       return;
     }
     this.#targets.connect(link, stream, (error, connection) => {
-      if (connection === undefined) this.#resolved.logger.error((error as Error).message);
-      else this.#pipes.join(link, stream, connection, false);
+      if (connection === undefined) {
+        this.#resolved.logger.error((error as Error).message);
+        return;
+      }
+      const { tcpKeepAlive } = this.#resolved;
+      if (tcpKeepAlive > 0) connection.keepAlive(tcpKeepAlive);
+      this.#pipes.join(link, stream, connection, false);
     });
   }
 }

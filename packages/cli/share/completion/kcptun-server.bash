@@ -30,6 +30,7 @@ _kcptun_server() {
     --streambuf | -streambuf) :; return ;;
     --keepalive | -keepalive) :; return ;;
     --closewait | -closewait) :; return ;;
+    --tcp-keepalive | -tcp-keepalive) :; return ;;
     --snmplog | -snmplog) local IFS=$'\n'; compopt -o filenames 2> /dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
     --snmpperiod | -snmpperiod) :; return ;;
     --log | -log) local IFS=$'\n'; compopt -o filenames 2> /dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -42,7 +43,7 @@ _kcptun_server() {
     --max-sessions | -max-sessions) :; return ;;
     --max-sessions-per-ip | -max-sessions-per-ip) :; return ;;
   esac
-  local flags='--listen -l --target -t --key --crypt --QPP --QPPCount --QPPGen --mode --mtu --ratelimit --sndwnd --rcvwnd --datashard --ds --parityshard --ps --dscp --nocomp --sockbuf --smuxver --smuxbuf --framesize --streambuf --keepalive --closewait --snmplog --snmpperiod --pprof --log --quiet --tcp -c --print-config --completion --pprof-listen --log-format --log-level --drain-timeout --max-sessions --max-sessions-per-ip --no-replay-protection --help -h --version -v'
+  local flags='--listen -l --target -t --key --crypt --QPP --QPPCount --QPPGen --mode --mtu --ratelimit --sndwnd --rcvwnd --datashard --ds --parityshard --ps --dscp --nocomp --sockbuf --smuxver --smuxbuf --framesize --streambuf --keepalive --closewait --tcp-keepalive --snmplog --snmpperiod --pprof --log --quiet --tcp -c --print-config --completion --pprof-listen --log-format --log-level --drain-timeout --max-sessions --max-sessions-per-ip --no-replay-protection --help -h --version -v'
   if [[ $word == -[!-]* ]]; then flags=${flags//--/-}; fi
   COMPREPLY=($(compgen -W "$flags" -- "$word"))
 }

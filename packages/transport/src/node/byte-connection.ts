@@ -7,6 +7,7 @@ import net from 'node:net';
 import { formatAddress } from '../address.ts';
 import { TransportError } from '../errors.ts';
 import { type ByteConnection, type ByteEvents, type ByteListener, type HostTimer, MAX_READ, type StreamAddress } from '../host.ts';
+import { keepAlive } from './keep-alive.ts';
 
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
 /** Connections that may wait to be accepted: as many as the system allows (`somaxconn`), as in the Go programs, and not the 511 of Node. */
@@ -101,6 +102,10 @@ class NetConnection implements ByteConnection {
       this.#socket.on('data', (bytes: Buffer) => this.events.onData(bytes));
     }
     this.#socket.resume();
+  }
+
+  keepAlive(time: number): void {
+    if (!this.#unix && !this.#socket.destroyed) keepAlive(this.#socket, time);
   }
 
   destroy(reset: boolean): void {

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type net from 'node:net';
 import { checkPattern, patternBytes } from '@kcptun/testkit';
-import { touch, transfer } from '@kcptun/testkit/node';
+import { keepAliveTimers, touch, transfer } from '@kcptun/testkit/node';
 import { describe, expect, it } from 'vitest';
 import { connect, listen, startWorld, until, type World } from './world.ts';
 
@@ -48,6 +48,21 @@ async function listenOnce(): Promise<{ readonly port: number; readonly far: Prom
   });
   return { port: await listen((socket) => accepted(socket)), far };
 }
+
+describe.runIf(process.platform === 'linux')('TCP keepalive, by the timers of the kernel', () => {
+  it.each([undefined, 20_000, 0])('option %s: of the application connection and of the target connection', async (tcpKeepAlive) => {
+    const { port, far } = await listenOnce();
+    const world = await startWorld({ targetPort: port, shared: tcpKeepAlive === undefined ? {} : { tcpKeepAlive } });
+    connect(world.client.port);
+    await far;
+    await until(() => world.client.stats().streams + world.server.stats().streams === 2);
+    const ours = [...keepAliveTimers(world.client.port).accepted, ...keepAliveTimers(port).connected];
+    expect(ours.length).toBe(tcpKeepAlive === 0 ? 0 : 2);
+    // Without native code the first question comes later (transport, keep-alive.ts).
+    const most = ((tcpKeepAlive ?? 15_000) / 1000) * (process.env['KCPTUN_NO_NATIVE'] === '1' ? 10 : 1);
+    for (const seconds of ours) expect(seconds).toBeLessThanOrEqual(most);
+  });
+});
 
 describe('half-close', () => {
   it('lets each direction end by itself, the application first', async () => {

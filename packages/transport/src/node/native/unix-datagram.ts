@@ -2,13 +2,11 @@
 //
 //   sockaddr_un   0 family u16  2 path, ended by 0; or 0 and a name without a file (Linux)
 
-import { SystemCalls } from './ffi.ts';
+import { sharedCalls } from './shared-calls.ts';
 
 const AF_UNIX = 1;
 /** Most bytes of a path or name, the 0 included. */
 const PATH_SIZE = 108;
-
-let calls: SystemCalls | undefined;
 
 /**
  * Sends one datagram without waiting.
@@ -16,16 +14,10 @@ let calls: SystemCalls | undefined;
  * @returns why it could not be sent; `undefined` when it was
  */
 export function sendUnixDatagram(path: string, bytes: Uint8Array): string | undefined {
-  if (process.platform !== 'linux') return `system is ${process.platform}`;
-  if (process.arch !== 'x64' && process.arch !== 'arm64') return `processor is ${process.arch}`;
-  if (process.env['KCPTUN_NO_NATIVE'] === '1') return 'switched off';
+  const calls = sharedCalls();
+  if (typeof calls === 'string') return calls;
   const address = encodeAddress(path);
   if (address === undefined) return `${path} is no address of a unix socket`;
-  try {
-    calls ??= new SystemCalls();
-  } catch (error) {
-    return (error as Error).message.split('\n')[0];
-  }
   const fd = calls.socket(AF_UNIX);
   if (fd < 0) return `no socket, errno ${-fd}`;
   const sent = calls.sendto(fd, bytes, address);
