@@ -13,7 +13,7 @@ import { type ClientOptions, optionsOf, type ServerOptions, type SharedOptions }
 import { startProfileServer } from './profile-server.ts';
 import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
 import { ServiceManager } from './service-manager.ts';
-import { memoryLine, settingLines } from './settings-log.ts';
+import { memoryLine, QPP_LINE, settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
 import { guardLine, snmpLine } from './snmp-line.ts';
 import { startSnmpLog } from './snmp-log.ts';
@@ -198,6 +198,7 @@ function logSettings<S extends Side>(settings: Settings<S>, tunnel: Tunnel, logg
     if (client) logger.info(`listening on: ${listening}`, { event: 'listening', address: listening });
   } else for (const line of settingLines(side, options, listening)) logger.info(line);
   logger.info(memoryLine(tunnel.memoryBound, tunnel.maxSessions), { event: 'memory', ...tunnel.memoryBound, sessions: tunnel.maxSessions });
+  if (options.QPP) logger.info(QPP_LINE);
   if (!client) for (const address of tunnel.tcpAddresses) logger.info(`Listening on: ${address}/tcp`, { event: 'listening', address });
   if (!client) for (const address of tunnel.addresses) logger.info(`Listening on: ${address}/udp`, { event: 'listening', address });
 }

@@ -52,8 +52,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   closed = false;
   /** Free for the owner: whatever belongs to this session. */
   owner: unknown = undefined;
-  /** Time of the last packet that KCP accepted, in ms. */
+  /** Time of the last packet that KCP accepted, in ms; before the first, when the session was opened. */
   lastReceived: number;
+  /** Whether KCP has accepted a packet: the peer is there and has the same key. */
+  heard = false;
   /** First unread byte, after `peek()` said true. Valid until `consume` or the end of the turn. */
   readBytes: Uint8Array = new Uint8Array(0);
   readOffset = 0;
@@ -436,6 +438,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       return;
     }
     this.lastReceived = now;
+    this.heard = true;
     // A packet that FEC rebuilt comes late and tells nothing new.
     if (!regular) return;
     const { watch, kcp } = this;

@@ -33,3 +33,10 @@ export function writeHeader(target: Uint8Array, version: number, cmd: number, le
   writeU16(target, 2, length);
   writeU32(target, 4, sid);
 }
+
+/** A keepalive frame (PROTOCOL smux §1) of version 1 or 2, 8 bytes: whoever reads it knows the version that its sender speaks. */
+export function nopFrame(version: number): Uint8Array {
+  const frame = new Uint8Array(HEADER_LENGTH);
+  writeHeader(frame, version, CMD_NOP, 0, 0);
+  return frame;
+}

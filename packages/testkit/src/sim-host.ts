@@ -198,7 +198,7 @@ export class SimHost implements Host {
   }
 
   now(): number {
-    return this.process.now;
+    return this.process.readClock();
   }
 
   defer(callback: () => void): void {

@@ -1,6 +1,10 @@
 // When the code of a simulated machine runs. A process can be frozen (stopped by a signal, starved of the processor): what is due meanwhile
 // happens together when it goes on. A killed process never runs again, whatever was scheduled for it. Its clock can jump ahead of the world's,
 // as that of a machine which slept.
+//
+// The world's clock stands still while an event runs. That of a process does not: each reading gives a
+// later time than the one before, as a real clock does, so that code which compares two readings of one
+// turn does here what it does there.
 
 import type { VirtualClock, VirtualTimer } from './virtual-clock.ts';
 
@@ -10,11 +14,15 @@ export interface SimTimer {
   cancel(): void;
 }
 
+/** What happens between two readings of the clock takes at least this long, in ms. */
+const STEP = 1 / 1024;
+
 /** Runs the callbacks of one process on a virtual clock. */
 export class SimProcess {
   readonly #clock: VirtualClock;
   #frozenUntil = Number.NEGATIVE_INFINITY;
   #ahead = 0;
+  #lastRead = Number.NEGATIVE_INFINITY;
   #killed = false;
   #pending = 0;
 
@@ -22,9 +30,15 @@ export class SimProcess {
     this.#clock = clock;
   }
 
-  /** What the process takes for the time, in ms; never goes back. */
+  /** The time of the process in ms, for whoever watches it; never goes back. */
   get now(): number {
-    return this.#clock.now + this.#ahead;
+    return Math.max(this.#clock.now + this.#ahead, this.#lastRead);
+  }
+
+  /** The process looks at its clock: no two readings are equal. */
+  readClock(): number {
+    this.#lastRead = Math.max(this.#clock.now + this.#ahead, this.#lastRead + STEP);
+    return this.#lastRead;
   }
 
   /** Whether it can run now. */
@@ -68,7 +82,9 @@ export class SimProcess {
       callback();
     };
     this.#pending += 1;
-    timer = this.#clock.after(delay, fire);
+    // From the time that the process knows: a timer never fires before its deadline.
+    const behind = this.now - this.#ahead - this.#clock.now;
+    timer = this.#clock.after(delay > 0 ? behind + delay : 0, fire);
     return {
       cancel: () => {
         if (timer === undefined) return;

@@ -55,6 +55,22 @@ function connect(world: SimWorld, from: SimHost, to: SimHost): { near: ByteConne
 }
 
 describe('a process', () => {
+  test('never reads the same time twice, and is called no earlier than it asked for', () => {
+    const world = new SimWorld({ seed: 1 });
+    const host = world.host('a');
+    const times = Array.from({ length: 1000 }, () => host.now());
+    for (let index = 1; index < times.length; index++) expect(times[index]).toBeGreaterThan(times[index - 1] as number);
+    expect(world.clock.now).toBe(0);
+    const deadline = host.now() + 5;
+    let called = 0;
+    host.setTimer(deadline - host.now(), () => {
+      called = host.now();
+    });
+    world.clock.advanceBy(10);
+    expect(called).toBeGreaterThanOrEqual(deadline - 1 / 512);
+    expect(host.now()).toBeGreaterThanOrEqual(10);
+  });
+
   test('that is frozen does everything later, in order', () => {
     const world = new SimWorld({ seed: 1 });
     const host = world.host('a');

@@ -51,6 +51,8 @@ export class UdpEndpoint implements Task {
   readonly #events: UdpEndpointEvents;
   #socket: DatagramSocket | undefined;
   #inTurn = false;
+  /** Time of the turn that runs or was last. */
+  #turnAt = 0;
   #flushWaits = false;
   #closed = false;
 
@@ -102,6 +104,16 @@ export class UdpEndpoint implements Task {
     return this.#closed;
   }
 
+  /**
+   * The time as the sessions of this socket know it, in ms: that of the turn, and between turns that
+   * of the host. It never goes back: a timer that serves many hands all of them the time at which it
+   * fired, which may lie before a turn that the first of them began.
+   */
+  get now(): number {
+    if (!this.#inTurn) this.#advance(this.#host.now());
+    return this.#turnAt;
+  }
+
   /** Text for logs about a path: `1.2.3.4:29900`. */
   remoteLabel(path: number): string {
     const remote = this.#socket?.remote(path);
@@ -110,7 +122,7 @@ export class UdpEndpoint implements Task {
 
   /** Opens a session to path 0: the remote of a client's socket. */
   openSession(owner: SessionOwner): Session {
-    const session = this.endpoint.open(0, this.#host.now());
+    const session = this.endpoint.open(0, this.now);
     session.owner = owner;
     return session;
   }
@@ -123,8 +135,9 @@ export class UdpEndpoint implements Task {
   /** Sends what commands outside of a turn have made due: call after writing, once per chunk. Inside a turn it does nothing. */
   flush(): void {
     if (this.#inTurn || this.#closed) return;
+    const { now } = this;
     this.#inTurn = true;
-    this.#endTurn(this.#host.now());
+    this.#endTurn(now);
   }
 
   /** The same a little later, once for all who ask until then: what many sessions have to send at one time leaves together. */
@@ -148,7 +161,7 @@ export class UdpEndpoint implements Task {
     if (this.#closed) return;
     this.#closed = true;
     this.#scheduler.set(this, undefined);
-    this.endpoint.close(this.#host.now(), error);
+    this.endpoint.close(this.now, error);
     this.#pollEvents();
     this.#socket?.close();
   }
@@ -156,14 +169,19 @@ export class UdpEndpoint implements Task {
   /** @internal */
   onDue(now: number): void {
     if (this.#closed) return;
+    this.#advance(now);
     this.#inTurn = true;
-    this.endpoint.handleTimeout(now);
-    this.#endTurn(now);
+    this.endpoint.handleTimeout(this.#turnAt);
+    this.#endTurn(this.#turnAt);
+  }
+
+  #advance(now: number): void {
+    if (now > this.#turnAt) this.#turnAt = now;
   }
 
   #handleBatch(batch: PacketBatch): void {
     if (this.#closed) return;
-    const now = this.#host.now();
+    const { now } = this;
     const refusedBefore = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
     const crowdedBefore = this.endpoint.counters.crowdedOut;
     this.#inTurn = true;

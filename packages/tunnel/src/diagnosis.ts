@@ -23,12 +23,24 @@ export function explainFailure(error: Error, opening: Uint8Array, version: numbe
 
 /**
  * What silence of the peer means.
- * @param acknowledged - whether its KCP has answered, which it does only when it could decrypt what we sent
+ * @param heard - whether its KCP has answered, which it does only when it could decrypt what we sent
  */
-export function explainSilence(acknowledged: boolean): string {
-  return acknowledged
-    ? 'the peer takes our packets but not what is in them: make --smuxver and --nocomp equal at both ends'
+export function explainSilence(heard: boolean): string {
+  return heard
+    ? 'the peer acknowledges our packets, but has sent nothing that can be read: are --smuxver and --nocomp the same at both ends?'
     : 'nothing comes back: is the server running, is UDP let through, are --key and --crypt the same at both ends?';
+}
+
+/**
+ * What it means that the server does not know a session any more.
+ * @param understood - whether a frame that makes sense has come in this session. If not, the server may
+ *   have dropped it because our frames make no sense there: a Go server does so without a word.
+ */
+export function explainRestart(understood: boolean): string {
+  return understood
+    ? 'the server has started over'
+    : 'the server does not know it any more, and has sent nothing in it that can be read: ' +
+        'it has started over, or --smuxver or --nocomp is not the same at both ends';
 }
 
 function findMismatch(error: Error, opening: Uint8Array, version: number, compression: boolean): string | undefined {

@@ -6,7 +6,7 @@
 import type { ChunkPool } from '@kcptun/common';
 import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
 import type { PeerState, Session } from '@kcptun/session';
-import { type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
+import { nopFrame, type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
 import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
@@ -19,6 +19,12 @@ import { ReadAccount, type ReadLine } from './read-line.ts';
 const LATE_SHARE = 1 / 40;
 /** See {@link LATE_SHARE}. */
 const LATE_MOST = 250;
+
+/**
+ * A server that has acknowledged but said nothing for this long, in ms, is sent a NOP. One that could
+ * not read our first frames has dropped the session by then, and its answer shows it.
+ */
+const FIRST_LOOK = 1000;
 
 /** What a link tells its owner. */
 interface LinkEvents {
@@ -71,6 +77,8 @@ export class Link implements SessionOwner, Task {
   #openingLength = 0;
   /** When the link was made, in ms of the host's clock. */
   readonly madeAt: number;
+  #heartbeatAt: number = Number.POSITIVE_INFINITY;
+  #firstLookAt: number;
   #timeouts = 0;
   #silenceReported = false;
   #heard = false;
@@ -81,9 +89,10 @@ export class Link implements SessionOwner, Task {
 
   /** @param session - the session that a peer opened; without one, the link opens a session to path 0 */
   constructor(options: LinkOptions, session?: Session) {
-    const now = options.host.now();
+    const { now } = options.udp;
     this.#options = options;
     this.madeAt = now;
+    this.#firstLookAt = options.client ? this.#postpone(now + FIRST_LOOK) : Number.POSITIVE_INFINITY;
     this.pool = options.pool;
     this.reads = options.reads;
     this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
@@ -100,6 +109,11 @@ export class Link implements SessionOwner, Task {
     return this.#closed;
   }
 
+  /** Whether the peer has sent a frame that makes sense. */
+  get understood(): boolean {
+    return this.smux.stats.framesReceived > 0;
+  }
+
   /** Whether no stream is open and everything sent was acknowledged: the link can be closed without a loss. */
   get settled(): boolean {
     return this.#closed || (this.smux.streamCount === 0 && !this.smux.hasOutput && this.session.drained);
@@ -110,7 +124,7 @@ export class Link implements SessionOwner, Task {
    * @throws {SmuxError} when no ids are left
    */
   openStream(): SmuxStream {
-    return this.smux.openStream(this.#options.host.now());
+    return this.smux.openStream(this.#options.udp.now);
   }
 
   /** Has the peer asked for a sign of life: it acknowledges a heartbeat. */
@@ -151,6 +165,7 @@ export class Link implements SessionOwner, Task {
     if (this.#closed) return;
     // The wire has no word for the end of a session: FINs of streams that were closed before are all that tells the peer.
     if (error === undefined) this.#transmit();
+    else if (mute && !this.session.established) this.#introduce();
     this.#closed = true;
     this.#options.scheduler.set(this, undefined);
     this.smux.close(error === undefined ? undefined : new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error }));
@@ -161,10 +176,17 @@ export class Link implements SessionOwner, Task {
     this.#options.events.onClosed(error);
   }
 
+  /** A frame of our own: the peer, whose first bytes make no sense here, learns from it which setting differs. */
+  #introduce(): void {
+    const frame = nopFrame(this.#options.smux.version);
+    if (this.#encoder === undefined) this.session.write(frame, 0, frame.length);
+    else this.#encoder.write(this.session, frame, frame.length, undefined, 0, 0);
+  }
+
   #mute(): void {
     this.#muted = true;
     this.#heard = false;
-    this.#options.scheduler.set(this, this.#options.host.now() + this.#options.smux.keepAliveTimeout);
+    this.#options.scheduler.set(this, this.#options.udp.now + this.#options.smux.keepAliveTimeout);
     this.#discard();
   }
 
@@ -196,7 +218,7 @@ export class Link implements SessionOwner, Task {
   onPeer(state: PeerState): void {
     if (this.#closed) return;
     // Who has just set the two ends up is told at once what to look at.
-    if (state === 'silent' && !this.#acknowledged) this.#explainSilence();
+    if (state === 'silent' && !this.session.heard) this.#explainSilence();
     this.#options.events.onPeer?.(state);
   }
 
@@ -206,13 +228,19 @@ export class Link implements SessionOwner, Task {
   }
 
   /** @internal */
-  onDue(now: number): void {
+  onDue(): void {
     if (this.#muted) {
       if (this.#heard) this.#mute();
       else this.session.close();
       return;
     }
     if (this.#closed) return;
+    const { now } = this.#options.udp;
+    if (now >= this.#firstLookAt) this.#lookFirst();
+    if (now < this.#heartbeatAt) {
+      this.#awaitHeartbeat();
+      return;
+    }
     this.smux.handleTimeout(now);
     this.#reportSilence();
     if (this.smux.closed) {
@@ -228,8 +256,20 @@ export class Link implements SessionOwner, Task {
 
   #awaitHeartbeat(): void {
     const next = this.smux.nextTimeout();
+    this.#heartbeatAt = next === undefined ? Number.POSITIVE_INFINITY : this.#postpone(next);
+    const at = Math.min(this.#heartbeatAt, this.#firstLookAt);
+    this.#options.scheduler.set(this, at === Number.POSITIVE_INFINITY ? undefined : at);
+  }
+
+  /** See {@link LATE_SHARE}. */
+  #postpone(time: number): number {
     const step = Math.min(LATE_MOST, this.#options.smux.keepAliveInterval * LATE_SHARE);
-    this.#options.scheduler.set(this, next === undefined || step === 0 ? next : Math.ceil(next / step) * step);
+    return step === 0 ? time : Math.ceil(time / step) * step;
+  }
+
+  #lookFirst(): void {
+    this.#firstLookAt = Number.POSITIVE_INFINITY;
+    if (!this.understood && this.session.heard) this.ping();
   }
 
   #move(): void {
@@ -240,19 +280,14 @@ export class Link implements SessionOwner, Task {
   /** A peer that gets our packets acknowledges them; its first frame may take until its first NOP, which comes later than ours. */
   #reportSilence(): void {
     this.#timeouts += 1;
-    if (this.#heard || (this.#acknowledged && this.#timeouts < 2 && !this.smux.closed)) return;
+    if (this.#heard || (this.session.heard && this.#timeouts < 2 && !this.smux.closed)) return;
     this.#explainSilence();
-  }
-
-  /** Whether the peer has answered anything: it has the same key then. */
-  get #acknowledged(): boolean {
-    return this.session.lastReceived > this.madeAt;
   }
 
   #explainSilence(): void {
     if (this.#silenceReported) return;
     this.#silenceReported = true;
-    this.#options.events.onSilence?.(explainSilence(this.#acknowledged));
+    this.#options.events.onSilence?.(explainSilence(this.session.heard));
   }
 
   #transmit(): void {
@@ -274,7 +309,7 @@ export class Link implements SessionOwner, Task {
   #read(): void {
     const { session, smux } = this;
     const decoder = this.#decoder;
-    const now = this.#options.host.now();
+    const { now } = this.#options.udp;
     while (smux.wantsInput && !this.#closed) {
       if (decoder !== undefined && decoder.outputLength > 0) {
         decoder.consumed(smux.handleData(decoder.outputBytes, decoder.outputOffset, decoder.outputLength, now));
@@ -296,7 +331,7 @@ export class Link implements SessionOwner, Task {
         return;
       }
     }
-    if (!this.session.established && smux.stats.framesReceived > 0) {
+    if (!this.session.established && this.understood) {
       this.session.establish();
       this.#options.events.onEstablished?.();
     }

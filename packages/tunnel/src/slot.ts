@@ -9,6 +9,7 @@
 
 import type { PeerState } from '@kcptun/session';
 import { formatAddress, type Task, type UdpEndpoint } from '@kcptun/transport';
+import { explainRestart } from './diagnosis.ts';
 import { Dialer, type DialerOptions } from './dialer.ts';
 import { TunnelError } from './errors.ts';
 import { maintainKept } from './kept-bytes.ts';
@@ -178,7 +179,7 @@ export class Slot implements Task {
   }
 
   #judge(link: Link, state: PeerState): void {
-    if (state === 'restarted') this.#replace(link, 'the server has started over');
+    if (state === 'restarted') this.#replace(link, explainRestart(link.understood));
     else if (state === 'silent') this.#silent(link);
     else if (state === 'answering') this.#answers(link);
   }
