@@ -10,7 +10,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'The server. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random; the server then listens on the ' +
     'same range. Several ports help where a network slows down or cuts single UDP flows.',
   listen:
-    'The UDP address that clients send to, on every port of the range. The firewall has to let UDP in. `:29900` is all addresses, IPv4 and IPv6.',
+    'The UDP address that clients send to, on every port of the range. The firewall has to let UDP in. `:29900` is all addresses, IPv4 and IPv6; answers leave from the one that was called. Without the native backend the system chooses, so name the address there if the machine has several.',
   target: 'Where each connection is passed on to, on this machine or any other: `host:port`, or the path of a unix socket.',
   key:
     'The secret that everything is encrypted with. Whoever knows it can use the tunnel. On the command line it is visible to other users of the machine: prefer the environment ' +

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPrograms, type Kind, NetworkPair, namespacesMissing, type Programs, poll, type Role } from '@kcptun/interop';
-import { type Program, startTarget, type Target } from '@kcptun/testkit/node';
+import { type Program, type ProgramOptions, startTarget, type Target } from '@kcptun/testkit/node';
 import { describe, onTestFinished } from 'vitest';
 import { suite as suiteOf } from './suite.ts';
 
@@ -39,20 +39,23 @@ export interface World {
   readonly path: string;
 }
 
-const SHARED = ['--key', 'network key', '--smuxver', '2', '--mode', 'fast2', '--closewait', '0', '--sndwnd', '1024', '--rcvwnd', '1024'];
+const SHARED = ['--key', 'network key', '--smuxver', '2', '--mode', 'fast2', '--sndwnd', '1024', '--rcvwnd', '1024'];
+/** The program of 2021 does not know it. */
+const NOT_OLD = ['--closewait', '0'];
 
 /** Starts a program on its machine. */
-export function launch(pair: NetworkPair, kind: Kind, role: Role, flags: readonly string[]): Program {
-  return pair.start(role === 'client' ? 'near' : 'far', [...programs.command(kind, role), ...SHARED, ...flags]);
+export function launch(pair: NetworkPair, kind: Kind, role: Role, flags: readonly string[], env: ProgramOptions['env'] = {}): Program {
+  const words = [...programs.command(kind, role), ...SHARED, ...(kind === 'old' ? [] : NOT_OLD), ...flags];
+  return pair.start(role === 'client' ? 'near' : 'far', words, { env });
 }
 
 /** Starts target and server. */
-export async function startFar(kind: Kind, flags: readonly string[], listen = `:${PORT}`): Promise<World> {
+export async function startFar(kind: Kind, flags: readonly string[], listen = `:${PORT}`, env: ProgramOptions['env'] = {}): Promise<World> {
   const pair = machines();
   const target = await startTarget({ path: join(pair.folder, 'target') });
   onTestFinished(() => target.close());
-  const server = launch(pair, kind, 'server', ['--listen', listen, '--target', join(pair.folder, 'target'), ...flags]);
-  await server.waitFor(/Listening on: .*\/udp/);
+  const server = launch(pair, kind, 'server', ['--listen', listen, '--target', join(pair.folder, 'target'), ...flags], env);
+  await server.waitFor(kind === 'old' ? /key derivation done/ : /Listening on: .*\/udp/);
   return { pair, server, target, path: join(pair.folder, 'client') };
 }
 

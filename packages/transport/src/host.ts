@@ -61,6 +61,11 @@ export interface DatagramOptions {
   readonly port: number;
   /** When given, the socket talks to this remote only, whose path is 0. */
   readonly remote?: SocketAddress;
+  /**
+   * With `remote`: hears its port at any address, all as path 0. A server with several addresses may
+   * answer from another one than it was called at (PROTOCOL tunnel §6). Default no; not with `fakeTcp`.
+   */
+  readonly anySource?: boolean;
   /** Wanted size of the kernel's buffers in bytes. */
   readonly bufferSize?: number;
   /** Differentiated services code point of what is sent, 0 to 63: the upper six bits of TOS (IPv4) and traffic class (IPv6). Default 0. */

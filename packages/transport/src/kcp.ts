@@ -84,7 +84,7 @@ export async function dialKcp(options: DialOptions): Promise<KcpConnection> {
   try {
     const remote = await lookUp(setup.host, options);
     throwIfAborted(options.signal, 'dialing');
-    udp = await open(setup, options, { host: '', port: 0, remote }, 'client', undefined);
+    udp = await open(setup, options, { host: '', port: 0, remote, anySource: true }, 'client', undefined);
     throwIfAborted(options.signal, 'dialing');
   } catch (error) {
     udp?.close();
@@ -199,7 +199,7 @@ async function lookUp(host: Host, { address, port, signal }: DialOptions): Promi
 function open(
   setup: Setup,
   options: KcpOptions & SessionLimits,
-  address: { host: string; port: number; remote?: SocketAddress },
+  address: { host: string; port: number; remote?: SocketAddress; anySource?: boolean },
   role: 'client' | 'server',
   onSession: ((session: Session) => void) | undefined,
 ): Promise<UdpEndpoint> {

@@ -1,7 +1,7 @@
 // What is said when a buffer is smaller than wanted, on each system.
 
 import { describe, expect, it } from 'vitest';
-import { shortfallNote } from '../src/node/socket-notes.ts';
+import { shortfallNote, sourceNote } from '../src/node/socket-notes.ts';
 
 describe('the line about socket buffers', () => {
   it.each([
@@ -42,4 +42,15 @@ describe('the line about socket buffers', () => {
     expect(shortfallNote(undefined, { receive: 1, send: 1 }, 'linux')).toEqual([]);
     expect(shortfallNote(4_194_304, { receive: undefined, send: undefined }, 'linux')).toEqual([]);
   });
+});
+
+it('has a line for several addresses of one family, where answers can not follow', () => {
+  const [loop, four, six] = [
+    { family: 'IPv4', internal: true },
+    { family: 'IPv4', internal: false },
+    { family: 'IPv6', internal: false },
+  ] as const;
+  expect(sourceNote([loop, loop, four, six])).toEqual([]);
+  for (const two of [four, six])
+    expect(sourceNote([loop, four, six, two])).toEqual([expect.stringContaining('name the address with --listen')]);
 });

@@ -153,6 +153,9 @@ export class Dialer {
       host: '',
       port: 0,
       remote: address,
+      // A server with several addresses may answer from another one. Where the name has several as
+      // well, the machine's word that nobody listens at one of them comes to a connected socket only.
+      anySource: choices === 1 || this.#turn >= choices,
       bufferSize: options.socketBuffer,
       dscp: options.dscp,
       fakeTcp: options.fakeTcp,

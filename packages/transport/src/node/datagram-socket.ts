@@ -5,12 +5,14 @@
 // and the batch is reused right after. A slab that libuv still holds is left to the garbage collector and replaced.
 
 import dgram from 'node:dgram';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { BATCH_CAPACITY, BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch } from '@kcptun/common';
 import { TransportError } from '../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../host.ts';
+import { isWildcard } from './native/socket-address.ts';
 import { NO_PATH, PathTable } from './path-table.ts';
 import type { ReceiveQueue, Receiver } from './receive-queue.ts';
-import { dscpNote, shortfallNote } from './socket-notes.ts';
+import { dscpNote, shortfallNote, sourceNote } from './socket-notes.ts';
 
 /** Bytes that may wait inside libuv; beyond, packets are refused and KCP sends them again. */
 const MAX_SEND_QUEUE = 1024 * 1024;
@@ -24,6 +26,7 @@ export class DgramSocket implements DatagramSocket, Receiver {
   readonly #socket: dgram.Socket;
   readonly #events: DatagramEvents;
   readonly #remote: SocketAddress | undefined;
+  readonly #anySource: boolean;
   readonly #paths: PathTable = new PathTable();
   readonly #pool: BatchPool;
   #batch: PacketBatch | undefined;
@@ -65,8 +68,10 @@ export class DgramSocket implements DatagramSocket, Receiver {
       if (called) return;
       called = true;
       socket.off('error', fail);
-      callback(undefined, new DgramSocket(socket, options, events, memory, queue));
+      callback(undefined, new DgramSocket(socket, options, own, events, memory, queue));
     };
+    /** The own address on the route to the remote. */
+    let own: string | undefined;
     // A port out of range throws at once.
     const attempt = (step: () => void): void => {
       try {
@@ -78,24 +83,41 @@ export class DgramSocket implements DatagramSocket, Receiver {
     const bound = (): void => {
       const { remote } = options;
       if (remote === undefined) ready();
+      else if (options.anySource === true)
+        attempt(() =>
+          askRoute(remote, (error, address) => {
+            own = address;
+            if (error) fail(error);
+            else ready();
+          }),
+        );
       else attempt(() => socket.connect(remote.port, remote.address, (error?: Error) => (error ? fail(error) : ready())));
     };
     const address = options.host === '' ? (ipv4 ? '0.0.0.0' : '::') : options.host;
     attempt(() => socket.bind({ port: options.port, address, exclusive: true }, bound));
   }
 
-  private constructor(socket: dgram.Socket, options: DatagramOptions, events: DatagramEvents, memory: KernelMemory, queue: ReceiveQueue) {
+  private constructor(
+    socket: dgram.Socket,
+    options: DatagramOptions,
+    own: string | undefined,
+    events: DatagramEvents,
+    memory: KernelMemory,
+    queue: ReceiveQueue,
+  ) {
     this.#socket = socket;
     this.#queue = queue;
     this.#pool = BatchPool.of(memory);
     this.#events = events;
     this.#remote = options.remote;
+    this.#anySource = options.anySource === true;
     const local = socket.address();
-    this.local = { address: local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
+    this.local = { address: own ?? local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
     this.bufferSizes =
       options.bufferSize === undefined ? { receive: undefined, send: undefined } : resizeBuffers(socket, options.bufferSize);
     this.notes = [
       ...shortfallNote(options.bufferSize, this.bufferSizes, process.platform),
+      ...(options.remote === undefined && isWildcard(this.local) ? sourceNote(machineAddresses()) : []),
       ...dscpNote(options.dscp, 'Node has no call for it; the native backend has one (Linux, with koffi installed)'),
     ];
     socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
@@ -118,11 +140,11 @@ export class DgramSocket implements DatagramSocket, Receiver {
       slab.set(bytes.subarray(start, start + size), at);
       const packet = slab.subarray(at, at + size);
       at += size;
-      if (this.#remote !== undefined) {
+      if (this.#remote !== undefined && !this.#anySource) {
         socket.send(packet);
         continue;
       }
-      const remote = this.#paths.remote(batch.path[index]!);
+      const remote = this.remote(batch.path[index]!);
       if (remote !== undefined) socket.send(packet, remote.port, remote.address);
     }
     if (socket.getSendQueueCount() > 0) this.#slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
@@ -144,7 +166,7 @@ export class DgramSocket implements DatagramSocket, Receiver {
   }
 
   #receive(datagram: Buffer, remote: dgram.RemoteInfo): void {
-    if (this.#closed) return;
+    if (this.#closed || (this.#remote !== undefined && remote.port !== this.#remote.port)) return;
     const path = this.#remote === undefined ? this.#paths.path(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4) : 0;
     if (path === NO_PATH) return;
     if (this.#batch === undefined) {
@@ -164,6 +186,24 @@ export class DgramSocket implements DatagramSocket, Receiver {
     if (!this.#closed && batch.count > 0) this.#events.onBatch(batch);
     this.#pool.giveBack(batch);
   }
+}
+
+/** The addresses that one would call this machine at: those of its links are of no use elsewhere. */
+function machineAddresses(): NetworkInterfaceInfo[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.filter((entry) => entry.family === 'IPv4' || entry.scopeid === 0);
+}
+
+/** Finds the own address on the route to a remote. */
+function askRoute(remote: SocketAddress, callback: (error: Error | undefined, address?: string) => void): void {
+  const probe = dgram.createSocket(remote.family === 4 ? 'udp4' : 'udp6');
+  const done = (error?: Error): void => {
+    const address = error === undefined ? probe.address().address : undefined;
+    probe.close();
+    callback(error, address);
+  };
+  probe.once('error', done);
+  probe.connect(remote.port, remote.address, done as () => void);
 }
 
 function resizeBuffers(socket: dgram.Socket, size: number): BufferSizes {

@@ -34,3 +34,17 @@ function raiseLimit(wanted: number, short: readonly ('receive' | 'send')[], plat
 export function dscpNote(dscp: number | undefined, reason: string): string[] {
   return dscp === undefined || dscp === 0 ? [] : [`--dscp ${dscp} is not set on packets: ${reason}`];
 }
+
+/**
+ * The line about answers that may leave from another address than the one that was called; none
+ * where the machine has but one of each family.
+ * @param addresses - of the machine, each with its family
+ */
+export function sourceNote(addresses: readonly { readonly family: string; readonly internal: boolean }[]): string[] {
+  const outside = addresses.filter(({ internal }) => !internal).map(({ family }) => family);
+  if (new Set(outside).size === outside.length) return [];
+  return [
+    'this machine has several addresses, and node:dgram can not choose from which one it answers: clients that call another one than ' +
+      'the route gives, and hear only that, get no answer; name the address with --listen, or install koffi (Linux)',
+  ];
+}

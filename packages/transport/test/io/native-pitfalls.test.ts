@@ -50,6 +50,14 @@ function numbered(memory: KernelMemory, count: number, size: number): PacketBatc
   return batch;
 }
 
+/** Datagrams of 900 bytes, each to a path. */
+function batchTo(memory: KernelMemory, paths: readonly number[]): PacketBatch {
+  const batch = new PacketBatch(memory);
+  for (const path of paths) batch.addReceived(patternBytes(900, path), path);
+  onTestFinished(() => batch.release());
+  return batch;
+}
+
 /** The kernel's answers to sendmmsg are replaced as long as there are others in the list: an errno, negative, or a largest number of messages. */
 class AnsweringCalls extends SystemCalls {
   answers: number[] = [];
@@ -150,7 +158,7 @@ describe.skipIf(obstacle !== undefined)(
       const batch = numbered(kernelMemory, 1, 100);
       const add = (): void => {
         sending.begin(batch.bytes);
-        sending.add(batch, 0, 1, undefined, 0, 0);
+        sending.add(batch, 0, 1, undefined, 0, 0, false);
       };
       add();
       for (const [offset, length] of [
@@ -279,6 +287,11 @@ describe.skipIf(obstacle !== undefined)(
       clock.mockReturnValue(start + LIMIT_TIME);
       expect(messages(small, 900)).toBe(1);
       expect(troubles).toEqual([expect.stringMatching(said)]);
+      // A batch that begins with what has no address any more: the limit is that of the right path.
+      socket.send(batchTo(memory, [999, ...Array(10).fill(good)]));
+      calls.answers = [-errno, -errno];
+      socket.send(batchTo(memory, [999, ...Array(10).fill(good)]));
+      expect([messages(good, 900), messages(small, 900)]).toEqual([10, 1]);
       // Whoever gets the number next has a path of its own.
       calls.answers = [-errno, -errno];
       expect(messages(small, 900)).toBe(10);

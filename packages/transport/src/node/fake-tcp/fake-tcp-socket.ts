@@ -11,7 +11,7 @@ import { BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch, RECEIVE_O
 import { TransportError } from '../../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramSocket, SocketAddress } from '../../host.ts';
 import type { SystemCalls } from '../native/ffi.ts';
-import { NAME_WORDS, type ReceiveTable } from '../native/message-table.ts';
+import { LOCAL_WORD, NAME_WORDS, type ReceiveTable } from '../native/message-table.ts';
 import { SOCKADDR_IN_SIZE, SOCKADDR_IN6_SIZE } from '../native/socket-address.ts';
 import { systemError } from '../native/socket-options.ts';
 import { NO_PATH } from '../path-table.ts';
@@ -126,14 +126,17 @@ export class FakeTcpSocket implements DatagramSocket, Receiver {
     const remote = nameOf(calls, fd, 'remote');
     const local = nameOf(calls, fd, 'local');
     const words = new Int32Array(NAME_WORDS);
+    const [from, to] = family === 4 ? [4, 8] : [8, 24];
     if (remote !== undefined) new Uint8Array(words.buffer).set(remote);
+    // One remote may have a connection to each of several own addresses.
+    const tellsLocal = this.#parts.ports.some((port) => port.family === family && port.tellsLocal);
+    if (tellsLocal && local !== undefined) new Uint8Array(words.buffer).set(local.subarray(from, to), LOCAL_WORD * 4);
     const path = remote === undefined || local === undefined ? NO_PATH : this.#table.paths.path(words, 0);
     if (path === NO_PATH || remote === undefined || local === undefined) {
       calls.close(fd);
       return undefined;
     }
     silenceKernel(calls, fd, family);
-    const [from, to] = family === 4 ? [4, 8] : [8, 24];
     const localAddress = local.subarray(from, to);
     const time = now();
     const flow = new Flow({

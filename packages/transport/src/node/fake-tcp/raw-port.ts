@@ -3,7 +3,8 @@
 import { constants } from 'node:os';
 import type { DatagramOptions, SocketAddress } from '../../host.ts';
 import { SOCK_RAW, type SystemCalls, type Watch } from '../native/ffi.ts';
-import { AF_INET, AF_INET6, encodeSocketAddress } from '../native/socket-address.ts';
+import { tellLocalAddress } from '../native/message-table.ts';
+import { AF_INET, AF_INET6, encodeSocketAddress, isWildcard } from '../native/socket-address.ts';
 import { applyOptions, type GrantedOptions } from '../native/socket-options.ts';
 import { segmentFilter } from './filters.ts';
 import type { FailedCall } from './kernel-tcp.ts';
@@ -18,6 +19,8 @@ export class RawPort {
   /** The listening socket; -1 for a client. */
   readonly listener: number;
   readonly granted: GrantedOptions;
+  /** Whether the own address that was called comes with each segment: the port has all of the machine's. */
+  readonly tellsLocal: boolean;
   /** There may be something to read. */
   readable = false;
   /** There may be connections to accept. */
@@ -26,12 +29,13 @@ export class RawPort {
   readonly #watches: Watch[] = [];
   #acceptWatch: Watch | undefined;
 
-  private constructor(calls: SystemCalls, family: 4 | 6, fd: number, listener: number, granted: GrantedOptions) {
+  private constructor(calls: SystemCalls, family: 4 | 6, fd: number, listener: number, granted: GrantedOptions, tellsLocal: boolean) {
     this.#calls = calls;
     this.family = family;
     this.fd = fd;
     this.listener = listener;
     this.granted = granted;
+    this.tellsLocal = tellsLocal;
   }
 
   /**
@@ -58,7 +62,8 @@ export class RawPort {
       calls.close(fd);
       return { call: filtered < 0 ? 'filter' : bound < 0 ? 'bind' : 'connect', result: connected };
     }
-    return new RawPort(calls, family, fd, listener, applyOptions(calls, fd, family, options));
+    const tellsLocal = remote === undefined && isWildcard(local) && tellLocalAddress(calls, fd, family) >= 0;
+    return new RawPort(calls, family, fd, listener, applyOptions(calls, fd, family, options), tellsLocal);
   }
 
   /** Has `wake` called when there is something to read or accept. */

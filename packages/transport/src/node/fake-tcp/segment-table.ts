@@ -1,12 +1,18 @@
 // Segments that are sent by one sendmmsg on a raw socket: a header from a memory of our own, then the datagram where it lies in its batch. A control
 // message gives the address that they come from, because a server has many.
-//
-//   control, IPv4   0 length 28  8 level 0   12 type 8 (IP_PKTINFO)     16 interface  20 source (4)  24 -
-//   control, IPv6   0 length 36  8 level 41  12 type 50 (IPV6_PKTINFO)  16 source (16)               32 interface
 
 import { BATCH_CAPACITY, type PacketBatch } from '@kcptun/common';
 import { type PinnedMemory, SOCKADDR_SIZE, type SystemCalls } from '../native/ffi.ts';
-import { CONTROL_BYTES, IOVEC_WORDS, MESSAGE_WORDS, Messages, NAME_WORDS, SEND_FLAGS, setPointer } from '../native/message-table.ts';
+import {
+  CONTROL_BYTES,
+  IOVEC_WORDS,
+  MESSAGE_WORDS,
+  Messages,
+  NAME_WORDS,
+  SEND_FLAGS,
+  setPointer,
+  writeSource,
+} from '../native/message-table.ts';
 import type { Flow } from './flow.ts';
 import { checksum, SEGMENT_HEADER, sumOf, writeHeader } from './segment.ts';
 
@@ -94,16 +100,6 @@ export class SegmentTable {
     target[to] = target[to]! & PORT_MASK; // raw sockets know no ports
     words[segment * MESSAGE_WORDS + 2] = flow.nameLength;
     const control = (segment * CONTROL_BYTES) / 4;
-    const local = flow.localAddress;
-    const ipv4 = local.length === 1;
-    controls[control] = ipv4 ? 28 : 36;
-    controls[control + 2] = ipv4 ? 0 : 41;
-    controls[control + 3] = ipv4 ? 8 : 50;
-    controls[control + 4] = ipv4 ? 0 : local[0]!;
-    controls[control + 5] = ipv4 ? local[0]! : local[1]!;
-    controls[control + 6] = ipv4 ? 0 : local[2]!;
-    controls[control + 7] = ipv4 ? 0 : local[3]!;
-    controls[control + 8] = 0;
-    words[segment * MESSAGE_WORDS + 10] = ipv4 ? 32 : 40;
+    words[segment * MESSAGE_WORDS + 10] = writeSource(controls, control, flow.family, flow.localAddress, 0) * 4;
   }
 }

@@ -1,12 +1,14 @@
 // Gives each remote address a small number, from the bytes in which the system names it: no text per packet. The same bounds as PathTable.
 // A hash table with chains: heads[hash] -> path -> next[path] ..., seeded, because anybody can choose addresses.
 //
-//   names   8 words a path: the sockaddr to send to (family and port in word 0, which is 0 when the number is free)
+//   names   12 words a path: the sockaddr to send to (family and port in word 0, which is 0 when the number is free), and in words 8 to 11 the
+//           own address that the remote talks to, where the socket has several. Who talks to two of them has two paths: a datagram with
+//           a made-up sender can not change from where somebody else is answered.
 
 import { randomInt } from 'node:crypto';
 import type { SocketAddress } from '../../host.ts';
 import { MAX_PATHS, NO_PATH } from '../path-table.ts';
-import { NAME_WORDS } from './message-table.ts';
+import { LOCAL_WORD, NAME_WORDS } from './message-table.ts';
 import { AF_INET, decodeSocketAddress, SOCKADDR_IN_SIZE, SOCKADDR_IN6_SIZE } from './socket-address.ts';
 
 const FIRST_CAPACITY = 16;
@@ -63,6 +65,13 @@ export class AddressPaths {
     return (first & 0xffff) === AF_INET ? SOCKADDR_IN_SIZE : SOCKADDR_IN6_SIZE;
   }
 
+  /** Whether the own address of a path is known. */
+  hasLocal(path: number): boolean {
+    const own = path * NAME_WORDS + LOCAL_WORD;
+    const names = this.#names;
+    return (names[own]! | names[own + 1]! | names[own + 2]! | names[own + 3]!) !== 0;
+  }
+
   /** The remote behind a path. */
   remote(path: number): SocketAddress | undefined {
     if (this.nameLength(path) === 0) return undefined;
@@ -99,6 +108,7 @@ export class AddressPaths {
       // Word 1, the flow label, stays 0.
       for (let word = 2; word < SOCKADDR_IN6_SIZE / 4; word++) names[name + word] = words[at + word]!;
     }
+    for (let word = LOCAL_WORD; word < NAME_WORDS; word++) names[name + word] = words[at + word]!;
     this.#link(path, hash);
     return path;
   }
@@ -124,20 +134,25 @@ export class AddressPaths {
     const names = this.#names;
     const name = path * NAME_WORDS;
     if (names[name] !== words[at]) return false;
+    if (names[name + LOCAL_WORD] !== words[at + LOCAL_WORD]) return false;
     if ((words[at]! & 0xffff) === AF_INET) return names[name + 1] === words[at + 1];
     return (
       names[name + 2] === words[at + 2] &&
       names[name + 3] === words[at + 3] &&
       names[name + 4] === words[at + 4] &&
       names[name + 5] === words[at + 5] &&
-      names[name + 6] === words[at + 6]
+      names[name + 6] === words[at + 6] &&
+      names[name + LOCAL_WORD + 1] === words[at + LOCAL_WORD + 1] &&
+      names[name + LOCAL_WORD + 2] === words[at + LOCAL_WORD + 2] &&
+      names[name + LOCAL_WORD + 3] === words[at + LOCAL_WORD + 3]
     );
   }
 
   #hash(words: Int32Array, at: number): number {
-    let hash = mix(this.#seed ^ words[at]!);
+    let hash = mix(mix(this.#seed ^ words[at]!) ^ words[at + LOCAL_WORD]!);
     if ((words[at]! & 0xffff) === AF_INET) return mix(hash ^ words[at + 1]!);
     for (let word = 2; word < SOCKADDR_IN6_SIZE / 4; word++) hash = mix(hash ^ words[at + word]!);
+    for (let word = LOCAL_WORD + 1; word < NAME_WORDS; word++) hash = mix(hash ^ words[at + word]!);
     return hash;
   }
 }

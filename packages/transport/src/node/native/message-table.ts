@@ -2,13 +2,18 @@
 //
 //   mmsghdr (64 bytes)   0 msg_name*  8 namelen u32  16 msg_iov*  24 iovlen u64  32 msg_control*  40 controllen u64  48 flags u32 | 56 len u32
 //   iovec (16)           0 base*  8 len u64
-//   control (24)         0 cmsg_len u64  8 level i32  12 type i32  16 segment size (u16 when sending, i32 when received)
+//   control (64)         messages one behind the other, each padded to 8 bytes:
+//     segment size (24)      0 cmsg_len u64  8 level i32  12 type i32  16 u16 when sending, i32 when received
+//     IP_PKTINFO (32)        0 cmsg_len u64  8 level i32  12 type i32  16 interface  20 own address (4)  24 destination (4)
+//     IPV6_PKTINFO (40)      0 cmsg_len u64  8 level i32  12 type i32  16 own address (16)  32 interface
+//   name (12 words)      0-6 sockaddr of the remote | 8-11 the own address that it talks to: 1 word in IPv4, 0 where it is not asked for
 //
 // musl declares iovlen, controllen and cmsg_len as 32 bits with padding behind; little endian and a zero upper half make that the same bytes.
 // One table of each kind serves all sockets of a host: calls are synchronous, nothing is kept in a table from one call to the next.
 
 import { BATCH_CAPACITY, type KernelMemory, type PacketBatch } from '@kcptun/common';
 import { type PinnedMemory, SOCKADDR_SIZE, type SystemCalls } from './ffi.ts';
+import { SOCKADDR_IN_SIZE } from './socket-address.ts';
 
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
@@ -21,14 +26,24 @@ const MSG_DONTWAIT = 0x40;
 export const MESSAGE_WORDS = 16;
 /** Words of an iovec. */
 export const IOVEC_WORDS = 4;
-const NAME_BYTES = 32;
-/** Bytes between two control messages: room for the largest, IPV6_PKTINFO. */
-export const CONTROL_BYTES = 40;
-const CONTROL_SIZE = 24;
+const NAME_BYTES = 48;
+/** Room for the control messages of one message: a segment size and IPV6_PKTINFO. */
+export const CONTROL_BYTES = 64;
+const CONTROL_HEADER = 16;
 const WORD_RANGE = 0x1_0000_0000;
+/** Control messages about the own address. */
+const SOL_IP = 0;
+const IP_PKTINFO = 8;
+const SOL_IPV6 = 41;
+const IPV6_RECVPKTINFO = 49;
+const IPV6_PKTINFO = 50;
 
-/** Words between the addresses of two messages in `names`. */
+/** Words between the names of two messages in `names`. */
 export const NAME_WORDS: number = NAME_BYTES / 4;
+/** Where in a name the own address begins. */
+export const LOCAL_WORD = 8;
+/** Words of an own address. */
+export const LOCAL_WORDS = 4;
 /** Messages that one receive call takes. */
 const RECEIVE_MESSAGES = 16;
 /** Room for one message: a train of datagrams that the kernel has put together is at most 64 KiB. The odd 1088 bytes spread messages in the caches. */
@@ -59,6 +74,34 @@ export class Messages {
   }
 }
 
+/** Has a socket tell at which of the own addresses each datagram came in; a negated errno where it can not. */
+export function tellLocalAddress(calls: SystemCalls, fd: number, family: 4 | 6): number {
+  return family === 4 ? calls.setOption(fd, SOL_IP, IP_PKTINFO, 1) : calls.setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+/**
+ * Writes the control message that chooses the address to send from; the interface is the route's.
+ * @param at - index in `controls`
+ * @param own - where the address is in `names`
+ * @returns the words that it takes
+ */
+export function writeSource(controls: Int32Array, at: number, family: 4 | 6, names: Int32Array, own: number): number {
+  const ipv4 = family === 4;
+  controls[at] = ipv4 ? 28 : 36;
+  controls[at + 1] = 0;
+  controls[at + 2] = ipv4 ? SOL_IP : SOL_IPV6;
+  controls[at + 3] = ipv4 ? IP_PKTINFO : IPV6_PKTINFO;
+  if (ipv4) {
+    controls[at + 4] = 0;
+    controls[at + 5] = names[own]!;
+    controls[at + 6] = 0;
+    return 8;
+  }
+  for (let word = 0; word < LOCAL_WORDS; word++) controls[at + 4 + word] = names[own + word]!;
+  controls[at + 8] = 0;
+  return 10;
+}
+
 /** Writes a pointer into two words. */
 export function setPointer(words: Int32Array, at: number, address: number): void {
   words[at] = (address % WORD_RANGE) | 0;
@@ -84,13 +127,8 @@ export class SendTable {
     this.#messages = new Messages(calls, BATCH_CAPACITY);
     this.#iovecs = calls.allocate(BATCH_CAPACITY * IOVEC_WORDS * 4);
     this.#iovecWords = new Int32Array(this.#iovecs.bytes.buffer);
-    const { controls } = this.#messages;
     for (let index = 0; index < BATCH_CAPACITY; index++) {
       setPointer(this.#messages.words, index * MESSAGE_WORDS + 4, this.#iovecs.address + index * IOVEC_WORDS * 4);
-      const control = (index * CONTROL_BYTES) / 4;
-      controls[control] = 18; // CMSG_LEN(sizeof(uint16_t))
-      controls[control + 2] = SOL_UDP;
-      controls[control + 3] = UDP_SEGMENT;
     }
   }
 
@@ -108,9 +146,18 @@ export class SendTable {
    * @param names - where the address to send to is, `undefined` on a connected socket
    * @param nameAt - index of its first word
    * @param nameLength - its length in bytes
+   * @param source - whether it leaves from the own address in the name; else the system chooses
    * @throws {RangeError} when a packet is not inside of the batch's memory
    */
-  add(batch: PacketBatch, from: number, to: number, names: Int32Array | undefined, nameAt: number, nameLength: number): void {
+  add(
+    batch: PacketBatch,
+    from: number,
+    to: number,
+    names: Int32Array | undefined,
+    nameAt: number,
+    nameLength: number,
+    source: boolean,
+  ): void {
     const { offset, length } = batch;
     const limit = batch.bytes.length;
     const iovecs = this.#iovecWords;
@@ -134,8 +181,20 @@ export class SendTable {
     words[at + 2] = nameLength;
     setPointer(words, at + 4, this.#iovecs.address + from * IOVEC_WORDS * 4);
     words[at + 6] = to - from;
-    words[at + 10] = to - from > 1 ? CONTROL_SIZE : 0;
-    controls[(message * CONTROL_BYTES) / 4 + 4] = length[from]!;
+    const control = (message * CONTROL_BYTES) / 4;
+    let next = control;
+    if (source && names !== undefined) {
+      next += writeSource(controls, next, nameLength === SOCKADDR_IN_SIZE ? 4 : 6, names, nameAt + LOCAL_WORD);
+    }
+    if (to - from > 1) {
+      controls[next] = 18; // CMSG_LEN(sizeof(uint16_t))
+      controls[next + 1] = 0;
+      controls[next + 2] = SOL_UDP;
+      controls[next + 3] = UDP_SEGMENT;
+      controls[next + 4] = length[from]!;
+      next += 6;
+    }
+    words[at + 10] = (next - control) * 4;
     this.end[message] = to;
   }
 
@@ -157,8 +216,9 @@ export class ReceiveTable {
   readonly capacity: number = RECEIVE_MESSAGES;
   /** The memory that all offsets point into. */
   readonly bytes: Uint8Array;
-  /** Addresses of senders, {@link NAME_WORDS} each. */
+  /** Names of senders, {@link NAME_WORDS} each. */
   readonly names: Int32Array;
+  readonly #segments: Int32Array = new Int32Array(RECEIVE_MESSAGES);
   readonly #calls: SystemCalls;
   readonly #messages: Messages;
   readonly #iovecs: PinnedMemory;
@@ -191,11 +251,40 @@ export class ReceiveTable {
     const { words } = this.#messages;
     for (let index = 0; index < this.#used; index++) {
       words[index * MESSAGE_WORDS + 2] = SOCKADDR_SIZE;
-      words[index * MESSAGE_WORDS + 10] = CONTROL_SIZE;
+      words[index * MESSAGE_WORDS + 10] = CONTROL_BYTES;
     }
     const result = this.#calls.recvmmsg(fd, this.#messages.address, RECEIVE_MESSAGES, MSG_DONTWAIT);
     this.#used = result < 0 ? 1 : result;
+    for (let index = 0; index < result; index++) this.#readControl(index);
     return result;
+  }
+
+  /** Notes what the control messages of message `index` say. */
+  #readControl(index: number): void {
+    const { words, names, controls } = this.#messages;
+    const own = index * NAME_WORDS + LOCAL_WORD;
+    names[own] = 0;
+    names[own + 1] = 0;
+    names[own + 2] = 0;
+    names[own + 3] = 0;
+    this.#segments[index] = 0;
+    const length = Math.min(words[index * MESSAGE_WORDS + 10]!, CONTROL_BYTES);
+    const first = (index * CONTROL_BYTES) / 4;
+    for (let at = 0; at + CONTROL_HEADER <= length; ) {
+      const control = first + at / 4;
+      const size = controls[control]!;
+      if (size < CONTROL_HEADER || at + size > length) return;
+      const level = controls[control + 2]!;
+      const type = controls[control + 3]!;
+      if (level === SOL_UDP && type === UDP_GRO) {
+        this.#segments[index] = controls[control + 4]!;
+      } else if (level === SOL_IP && type === IP_PKTINFO) {
+        names[own] = controls[control + 5]!;
+      } else if (level === SOL_IPV6 && type === IPV6_PKTINFO) {
+        for (let word = 0; word < LOCAL_WORDS; word++) names[own + word] = controls[control + 4 + word]!;
+      }
+      at += (size + 7) & ~7;
+    }
   }
 
   /** Offset of the bytes of message `index`. */
@@ -210,10 +299,7 @@ export class ReceiveTable {
 
   /** Bytes of each datagram but the last in message `index`; all of it when it is a single one. */
   segment(index: number): number {
-    const { words, controls } = this.#messages;
-    const control = (index * CONTROL_BYTES) / 4;
-    const told = words[index * MESSAGE_WORDS + 10]! >= 20 && controls[control + 2] === SOL_UDP && controls[control + 3] === UDP_GRO;
-    const size = told ? controls[control + 4]! : 0;
+    const size = this.#segments[index]!;
     return size > 0 ? size : this.length(index);
   }
 }

@@ -18,12 +18,12 @@ import { ReadPace } from '../read-pace.ts';
 import type { ReceiveQueue, Receiver } from '../receive-queue.ts';
 import { AddressPaths } from './address-paths.ts';
 import type { SystemCalls, Watch } from './ffi.ts';
-import { NAME_WORDS, type ReceiveTable, type SendTable } from './message-table.ts';
-import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, SOCKADDR_IN6_SIZE } from './socket-address.ts';
+import { NAME_WORDS, type ReceiveTable, type SendTable, tellLocalAddress } from './message-table.ts';
+import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, isWildcard, SOCKADDR_IN6_SIZE } from './socket-address.ts';
 import { applyOptions, check, systemError } from './socket-options.ts';
 import { LIMIT_TIME, TrainLimits } from './train-limits.ts';
 
-const { EAFNOSUPPORT, EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOMEM, EOPNOTSUPP } = constants.errno;
+const { EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOMEM, EOPNOTSUPP } = constants.errno;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
@@ -64,6 +64,12 @@ export class NativeSocket implements DatagramSocket, Receiver {
   readonly #gro: boolean;
   readonly #gso: boolean;
   readonly #limits: TrainLimits = new TrainLimits();
+  /** Family and port, as in the first word of a name, of the one remote that is heard at any address; 0 on other sockets. */
+  readonly #onlyName: number = 0;
+  /** Whether answers leave from the address that was called: the socket has all of the machine's. */
+  readonly #wildcard: boolean;
+  /** Paths whose own address is gone, or was none to send from (a broadcast): the system chooses. */
+  readonly #homeless: Set<number> = new Set();
   /** What has been said of refused trains: each kind is said once. */
   readonly #said: Set<string> = new Set();
   readonly #pace: ReadPace = new ReadPace();
@@ -91,7 +97,8 @@ export class NativeSocket implements DatagramSocket, Receiver {
       check(local === undefined ? -EINVAL : calls.bind(fd, local), 'bind', options);
       if (options.remote !== undefined) {
         const remote = encodeSocketAddress(options.remote);
-        check(remote === undefined ? -EINVAL : calls.connect(fd, remote), 'connect', options);
+        if (remote === undefined) check(-EINVAL, 'connect', options);
+        else if (options.anySource !== true) check(calls.connect(fd, remote), 'connect', options);
       }
       return new NativeSocket(fd, options, events, shared);
     } catch (error) {
@@ -112,10 +119,21 @@ export class NativeSocket implements DatagramSocket, Receiver {
     this.#remote = options.remote;
     const local = new Uint8Array(SOCKADDR_IN6_SIZE);
     check(calls.getsockname(fd, local), 'getsockname', options);
-    this.local = decodeSocketAddress(local, 0);
+    const bound = decodeSocketAddress(local, 0);
+    this.local = bound;
+    if (options.remote !== undefined && options.anySource === true) {
+      const name = new Int32Array(NAME_WORDS);
+      const remote = encodeSocketAddress(options.remote) as Uint8Array;
+      new Uint8Array(name.buffer).set(remote);
+      this.#onlyName = name[0]!;
+      this.#paths.path(name, 0); // 0, as on a connected socket
+      this.local = { ...bound, address: routedAddress(calls, remote, options) };
+    }
     const granted = applyOptions(calls, fd, this.local.family, options);
     this.bufferSizes = granted.bufferSizes;
     this.notes = granted.notes;
+    this.#wildcard = options.remote === undefined && isWildcard(this.local);
+    if (this.#wildcard) check(tellLocalAddress(calls, fd, this.local.family), 'setsockopt', options);
     this.#gso = offersGso(calls, fd);
     this.#gro = offersGro(calls, fd);
     this.#watch = calls.watch(fd, () => this.#ready());
@@ -136,8 +154,10 @@ export class NativeSocket implements DatagramSocket, Receiver {
   }
 
   forget(path: number): void {
+    if (this.#remote !== undefined) return;
     this.#paths.forget(path);
     this.#limits.forget(path);
+    this.#homeless.delete(path);
   }
 
   close(): void {
@@ -194,11 +214,14 @@ export class NativeSocket implements DatagramSocket, Receiver {
     for (let from = first; from < count; ) {
       const trains = this.#gso && !(limited && batch.length[from]! > limits.longest(path[from]!, now));
       const to = trains ? endOfTrain(batch, from) : from + 1;
-      if (this.#remote !== undefined) {
-        table.add(batch, from, to, undefined, 0, 0);
+      if (this.#remote !== undefined && this.#onlyName === 0) {
+        table.add(batch, from, to, undefined, 0, 0, false);
       } else {
-        const nameLength = this.#paths.nameLength(path[from]!);
-        if (nameLength > 0) table.add(batch, from, to, this.#paths.names, path[from]! * NAME_WORDS, nameLength);
+        const remote = path[from]!;
+        const nameLength = this.#paths.nameLength(remote);
+        if (nameLength > 0) {
+          table.add(batch, from, to, this.#paths.names, remote * NAME_WORDS, nameLength, this.#hasSource(remote));
+        }
       }
       from = to;
     }
@@ -227,9 +250,17 @@ export class NativeSocket implements DatagramSocket, Receiver {
         trouble = errno;
         continue;
       }
+      // What has no address is in no message.
+      const next = table.end[sent]! - table.datagrams(sent);
+      const path = batch.path[next]!;
+      // The system says EINVAL of a train that it can not cut, and of an own address that is gone: whichever it is, the other one shows next.
       if (table.datagrams(sent) > 1 && isOffloadError(errno)) {
-        const next = sent === 0 ? first : table.end[sent - 1]!;
-        this.#limitTrains(batch.path[next]!, batch.length[next]!, errno);
+        this.#limitTrains(path, batch.length[next]!, errno);
+        return this.#sendFrom(batch, next);
+      }
+      if ((errno === EINVAL || errno === EADDRNOTAVAIL) && this.#hasSource(path)) {
+        this.#homeless.add(path);
+        this.#limits.forget(path);
         return this.#sendFrom(batch, next);
       }
       sent += 1;
@@ -268,8 +299,13 @@ export class NativeSocket implements DatagramSocket, Receiver {
   #take(message: number, batch: PacketBatch): number {
     const table = this.#receiving;
     const { bytes } = batch;
-    const path = this.#remote === undefined ? this.#paths.path(table.names, message * NAME_WORDS) : 0;
+    const name = message * NAME_WORDS;
+    let path = 0;
+    if (this.#remote === undefined) path = this.#paths.path(table.names, name);
+    else if (this.#onlyName !== 0 && table.names[name] !== this.#onlyName) return 1;
     if (path === NO_PATH) return 1;
+    // It has just been called at its own address.
+    if (this.#homeless.size > 0) this.#homeless.delete(path);
     const segment = table.segment(message);
     const end = table.start(message) + table.length(message);
     let at = table.start(message);
@@ -295,6 +331,11 @@ export class NativeSocket implements DatagramSocket, Receiver {
     if (this.#closed || batch.count === 0) return;
     this.#events.onBatch(batch);
     batch.clear();
+  }
+
+  /** Whether what goes to `path` leaves from the own address that it talks to. */
+  #hasSource(path: number): boolean {
+    return this.#wildcard && this.#paths.hasLocal(path) && !this.#homeless.has(path);
   }
 
   /** A path has refused a train of datagrams of `size` bytes. */
@@ -329,6 +370,17 @@ export function offersGso(calls: SystemCalls, fd: number): boolean {
 /** Lets the kernel hand over trains, where it can. */
 export function offersGro(calls: SystemCalls, fd: number): boolean {
   return calls.setOption(fd, SOL_UDP, UDP_GRO, 1) === 0;
+}
+
+/** The own address on the route to a remote. */
+function routedAddress(calls: SystemCalls, remote: Uint8Array, options: DatagramOptions): string {
+  const probe = check(calls.socket(options.remote?.family === 4 ? AF_INET : AF_INET6), 'socket', options);
+  const name = new Uint8Array(SOCKADDR_IN6_SIZE);
+  const connected = calls.connect(probe, remote);
+  const named = connected < 0 ? connected : calls.getsockname(probe, name);
+  calls.close(probe);
+  check(named, 'connect', options);
+  return decodeSocketAddress(name, 0).address;
 }
 
 /** Index behind the train that begins at packet `from`: equal sizes to one path, the last may be shorter. */

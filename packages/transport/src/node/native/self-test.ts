@@ -58,7 +58,7 @@ function exchange(shared: NativeShared, fd: number, batch: PacketBatch, name: In
   sending.begin(batch.bytes);
   for (let from = 0; from < batch.count; ) {
     const to = train ? batch.count : from + 1;
-    sending.add(batch, from, to, paths.names, path * NAME_WORDS, paths.nameLength(path));
+    sending.add(batch, from, to, paths.names, path * NAME_WORDS, paths.nameLength(path), false);
     from = to;
   }
   if (sending.send(fd, 0) !== sending.count) return train ? 'works' : 'broken';

@@ -45,6 +45,11 @@ export function decodeSocketAddress(bytes: Uint8Array, at: number): SocketAddres
   return { address: formatIpv6(words) + (scope === 0 ? '' : `%${zoneName(scope)}`), port, family: 6 };
 }
 
+/** Whether a bound address stands for all of the machine's. */
+export function isWildcard({ address }: SocketAddress): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
 function ipv6Words(literal: string): number[] {
   const ipv4 = /^(.*:)([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)$/.exec(literal);
   if (ipv4 !== null) {
