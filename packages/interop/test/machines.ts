@@ -60,8 +60,14 @@ export async function startFar(kind: Kind, flags: readonly string[], listen = `:
 }
 
 /** Starts a client that listens on the world's unix socket. */
-export async function startNear({ pair, path }: World, remote: string, flags: readonly string[], kind: Kind = 'ours'): Promise<Program> {
-  const client = launch(pair, kind, 'client', ['--localaddr', path, '--remoteaddr', remote, ...flags]);
+export async function startNear(
+  { pair, path }: World,
+  remote: string,
+  flags: readonly string[],
+  kind: Kind = 'ours',
+  env: ProgramOptions['env'] = {},
+): Promise<Program> {
+  const client = launch(pair, kind, 'client', ['--localaddr', path, '--remoteaddr', remote, ...flags], env);
   await client.waitFor(/key derivation done/);
   await poll(() => existsSync(path));
   return client;
