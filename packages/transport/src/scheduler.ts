@@ -63,10 +63,13 @@ export class Scheduler {
     const due: Task[] = [];
     for (let task = this.#tasks.pollDue(now); task !== undefined; task = this.#tasks.pollDue(now)) due.push(task);
     this.#running = true;
+    let next = 0;
     try {
-      for (const task of due) task.onDue(now);
+      while (next < due.length) (due[next++] as Task).onDue(now);
     } finally {
       this.#running = false;
+      // After an exception of one the others are still due.
+      for (const task of due.slice(next)) if (task.deadlineIndex < 0) this.#tasks.set(task, now);
       this.#arm();
     }
   };

@@ -171,8 +171,11 @@ export class UdpEndpoint implements Task {
     if (this.#closed) return;
     this.#advance(now);
     this.#inTurn = true;
-    this.endpoint.handleTimeout(this.#turnAt);
-    this.#endTurn(this.#turnAt);
+    try {
+      this.endpoint.handleTimeout(this.#turnAt);
+    } finally {
+      this.#endTurn(this.#turnAt);
+    }
   }
 
   #advance(now: number): void {
@@ -185,9 +188,9 @@ export class UdpEndpoint implements Task {
     const refusedBefore = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
     const crowdedBefore = this.endpoint.counters.crowdedOut;
     this.#inTurn = true;
-    this.endpoint.handleDatagrams(batch, now);
-    const refused = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
     try {
+      this.endpoint.handleDatagrams(batch, now);
+      const refused = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
       const crowded = this.endpoint.counters.crowdedOut;
       if (crowded > crowdedBefore) this.#events.onCrowded?.(crowded, this.#socket?.remote(batch.path[batch.count - 1]!));
       if (refused > refusedBefore) this.#events.onRefused?.(refused, this.#socket?.remote(refusedPath(batch)));
@@ -214,9 +217,10 @@ export class UdpEndpoint implements Task {
       // After the flush: what closed sessions had to send still needs its address.
       for (let path = endpoint.pollForgottenPath(); path !== undefined; path = endpoint.pollForgottenPath()) this.#socket?.forget(path);
     } finally {
+      // An owner that throws must not cost the sessions their timers.
       this.#inTurn = false;
+      if (!this.#closed) this.#scheduler.set(this, endpoint.nextTimeout());
     }
-    if (!this.#closed) this.#scheduler.set(this, endpoint.nextTimeout());
   }
 
   #addressOf(path: number): string {

@@ -170,21 +170,27 @@ export class DgramSocket implements DatagramSocket, Receiver {
     const path = this.#remote === undefined ? this.#paths.path(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4) : 0;
     if (path === NO_PATH) return;
     if (this.#batch === undefined) {
-      this.#queue.add(this);
       this.#batch = this.#pool.borrow();
+      this.#queue.add(this);
     }
     this.#batch.addReceived(datagram, path);
     if (!this.#batch.full) return;
-    if (!this.#closed) this.#events.onBatch(this.#batch);
-    this.#batch.clear();
+    try {
+      if (!this.#closed) this.#events.onBatch(this.#batch);
+    } finally {
+      this.#batch.clear();
+    }
   }
 
   deliver(): void {
     const batch = this.#batch;
     this.#batch = undefined;
     if (batch === undefined) return;
-    if (!this.#closed && batch.count > 0) this.#events.onBatch(batch);
-    this.#pool.giveBack(batch);
+    try {
+      if (!this.#closed && batch.count > 0) this.#events.onBatch(batch);
+    } finally {
+      this.#pool.giveBack(batch);
+    }
   }
 }
 

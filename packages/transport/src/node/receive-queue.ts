@@ -20,8 +20,11 @@ export class ReceiveQueue {
   /** Adds a socket that has received something; once per delivery. */
   add(receiver: Receiver): void {
     // With very many sockets, some deliver early, so that few batches are in use at a time.
-    if (this.#waiting.length >= MOST_WAITING) this.#drain();
-    this.wake(receiver);
+    try {
+      if (this.#waiting.length >= MOST_WAITING) this.#drain();
+    } finally {
+      this.wake(receiver);
+    }
   }
 
   /** Adds a socket that will read when it is asked to deliver; nothing runs now. Once per delivery. */
@@ -35,7 +38,14 @@ export class ReceiveQueue {
     let cancelled = false;
     let immediate: NodeJS.Immediate | undefined;
     const afterReading = (): void => {
-      this.#drain();
+      let drained = false;
+      try {
+        this.#drain();
+        drained = true;
+      } finally {
+        // After an exception of a receiver the others come first, then the timer: it is not lost.
+        if (!drained && !cancelled) immediate = setImmediate(afterReading);
+      }
       if (!cancelled) callback();
     };
     const timer = setTimeout(() => {

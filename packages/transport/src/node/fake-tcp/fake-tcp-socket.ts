@@ -177,8 +177,8 @@ export class FakeTcpSocket implements DatagramSocket, Receiver {
       this.#hand(batch);
     } finally {
       this.#pool.giveBack(batch);
+      this.#checkSuspects();
     }
-    this.#checkSuspects();
   }
 
   readonly #wake = (): void => {
