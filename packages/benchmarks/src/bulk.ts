@@ -1,7 +1,7 @@
 // One bulk transfer through a running pair: rate, processor time of each end, memory. Optionally over many streams or sessions at once.
 
 import type net from 'node:net';
-import { drink, makeSample, pump } from './traffic.ts';
+import { drink, makeSample, pump, type SampleKind } from './traffic.ts';
 import { type Program, startTunnel } from './tunnel-programs.ts';
 
 /** What to carry. */
@@ -11,7 +11,7 @@ export interface BulkOptions {
   readonly sessions?: number;
   readonly megabytes: number;
   readonly direction: 'up' | 'down';
-  readonly data: 'random' | 'text';
+  readonly data: SampleKind;
   /** How many connections carry it together, default 1. */
   readonly streams?: number;
 }

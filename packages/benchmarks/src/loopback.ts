@@ -3,10 +3,11 @@
 import { median } from '@kcptun/testkit';
 import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { type BulkResult, measureBulk } from './bulk.ts';
+import { SAMPLE_KINDS } from './traffic.ts';
 import { findPrograms, PROGRAMS } from './tunnel-programs.ts';
 
 const USAGE = `usage: npm run bench:loopback -- [--peer NAME]... [--rounds 5] [--size 300] [--streams 1] [--conn 1] [--direction up|down]
-       [--crypt aes] [--ds 10] [--ps 3] [--mode fast3] [--wnd 8192] [--smuxver 2] [--comp] [--data random|text] [--json]
+       [--crypt aes] [--ds 10] [--ps 3] [--mode fast3] [--wnd 8192] [--smuxver 2] [--comp] [--data random|text|repeat] [--json]
 
 Prints MB/s, CPU seconds per GB and peak RSS of each end, medians of the rounds, and the ratio ours / other. The size is in MB.
 Peers: ${Object.keys(PROGRAMS).join(', ')}.`;
@@ -35,6 +36,9 @@ const values = parseToolFlags(
 const unknown = values.peer.find((name) => PROGRAMS[name] === undefined);
 if (unknown !== undefined) endWithMistake(USAGE, `--peer ${unknown}: no such program`);
 
+const data = SAMPLE_KINDS.find((kind) => kind === values.data);
+if (data === undefined) endWithMistake(USAGE, `--data ${values.data}: no such kind; there are ${SAMPLE_KINDS.join(', ')}`);
+
 const flags = [
   ...['--key', 'benchmark', '--crypt', values.crypt, '--mode', values.mode, '--sndwnd', values.wnd, '--rcvwnd', values.wnd],
   ...['--datashard', values.ds, '--parityshard', values.ps, '--smuxver', values.smuxver, '--quiet'],
@@ -48,7 +52,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
       flags,
       megabytes: Number(values.size),
       direction: values.direction === 'down' ? 'down' : 'up',
-      data: values.data === 'text' ? 'text' : 'random',
+      data,
       streams: Number(values.streams),
       sessions: Number(values.conn),
     });

@@ -1,5 +1,7 @@
 // What `bench` measures, row by row.
 
+import type { SampleKind } from './traffic.ts';
+
 /** A transfer through both programs. */
 export interface BulkScenario {
   /** How it is named on the command line (`--only`). */
@@ -7,7 +9,7 @@ export interface BulkScenario {
   readonly name: string;
   readonly crypt?: string;
   readonly fec?: readonly [dataShards: string, parityShards: string];
-  readonly comp?: 'random' | 'text';
+  readonly comp?: SampleKind;
   readonly direction?: 'up' | 'down';
   readonly streams?: number;
   readonly sessions?: number;
@@ -32,6 +34,7 @@ export const BULK: readonly BulkScenario[] = [
   { id: 'none-fec', name: 'none, FEC 10/3', crypt: 'none' },
   { id: 'none', name: 'none, no FEC', crypt: 'none', fec: FEC_OFF },
   { id: 'comp-text', name: 'aes, FEC 10/3, compression of text', comp: 'text' },
+  { id: 'comp-repeat', name: 'aes, FEC 10/3, compression of ten digits over and over', comp: 'repeat' },
   { id: 'comp-random', name: 'aes, FEC 10/3, compression of random bytes', comp: 'random' },
   { id: 'backends', name: 'aes, FEC 10/3, other backends', others: ['nonative', 'nowasm', 'noneither'], megabytes: 300 },
   { id: 'mixed', name: 'aes, FEC 10/3, mixed peers', others: ['ours-go', 'go-ours'] },

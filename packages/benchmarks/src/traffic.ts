@@ -6,9 +6,16 @@ import type net from 'node:net';
 
 const SAMPLE_BYTES = 1 << 20;
 
-/** A MiB of bytes that compress (`text`) or do not (`random`). */
-export function makeSample(kind: 'random' | 'text'): Buffer {
+/** The kinds of bytes that are carried: those that do not compress, those that do, ten digits over and over. */
+export const SAMPLE_KINDS = ['random', 'text', 'repeat'] as const;
+
+/** One of {@link SAMPLE_KINDS}. */
+export type SampleKind = (typeof SAMPLE_KINDS)[number];
+
+/** A MiB of bytes of a kind. */
+export function makeSample(kind: SampleKind): Buffer {
   if (kind === 'random') return randomBytes(SAMPLE_BYTES);
+  if (kind === 'repeat') return Buffer.alloc(SAMPLE_BYTES, '0123456789');
   const words = 'the quick brown fox jumps over a lazy dog while many packets travel to far away hosts and come back again'.split(' ');
   let text = '';
   for (let seed = 1; text.length < SAMPLE_BYTES; seed = (seed * 48_271) % 0x7fffffff) text += `${words[seed % words.length]} `;

@@ -32,16 +32,18 @@ function goProgram(name: string, version: 'old' | 'new', env: NodeJS.ProcessEnv)
   };
 }
 
-function ownProgram(name: string, env: NodeJS.ProcessEnv): Program {
+function ownProgram(name: string, env: NodeJS.ProcessEnv, folder = packages): Program {
   return {
     name,
-    client: [process.execPath, join(packages, 'kcptun-client', 'dist', 'main.js')],
-    server: [process.execPath, join(packages, 'kcptun-server', 'dist', 'main.js')],
+    client: [process.execPath, join(folder, 'kcptun-client', 'dist', 'main.js')],
+    server: [process.execPath, join(folder, 'kcptun-server', 'dist', 'main.js')],
     serverFlags: [],
     env,
   };
 }
 
+/** Programs of another build, a folder that holds `packages`: before and after a change in one interleaved run. */
+const OTHER_BUILD = process.env['BENCH_OTHER_BUILD'];
 const ours = ownProgram('ours', {});
 const go = goProgram('go 2026', 'new', {});
 
@@ -53,6 +55,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   noneither: ownProgram('ours, neither', { KCPTUN_NO_NATIVE: '1', KCPTUN_NO_WASM: '1' }),
   go,
   go1: goProgram('go 2026, GOMAXPROCS=1', 'new', { GOMAXPROCS: '1' }),
+  ...(OTHER_BUILD === undefined ? {} : { other: ownProgram('ours, other build', {}, join(OTHER_BUILD, 'packages')) }),
   old: goProgram('go 2021', 'old', {}),
   'ours-go': { ...go, name: 'our client, go server', client: ours.client },
   'go-ours': { ...ours, name: 'go client, our server', client: go.client },

@@ -79,13 +79,85 @@ function slice(register: u32, p: usize, length: i32, t: usize): u32 {
   return register;
 }
 
-/** CRC-32C of `length` bytes: `t` the slicing tables (8 KiB), `f` the folding tables (512 bytes), `state` 128 bytes of room. */
-export function crc32c(p: usize, length: i32, t: usize, f: usize, state: usize): u32 {
+// The sparse multiple (src/crc32c-sparse.ts): where a vector's bits go on to, in bytes.
+const HOP_1: usize = 260;
+const HOP_2: usize = 620;
+const HOP_3: usize = 680;
+const HOP_4: usize = 780;
+const HOP_5: usize = 836;
+/* HOP_5 in whole vectors, a multiple of 16. */
+const REACH: usize = 848;
+/* Bytes that are reduced before their last REACH are moved to the front. */
+const STRETCH: usize = 16384;
+
+// What arrives at `v` from earlier vectors.
+// @ts-ignore: decorator
+@inline
+function arriving(v: usize): v128 {
+  return v128.xor(
+    v128.xor(v128.load(v - HOP_1), v128.load(v - HOP_2)),
+    v128.xor(v128.xor(v128.load(v - HOP_3), v128.load(v - HOP_4)), v128.load(v - HOP_5)),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function four(v: usize, p: usize): void {
+  v128.store(v, v128.xor(v128.load(p), arriving(v)));
+  v128.store(v, v128.xor(v128.load(p, 16), arriving(v + 16)), 16);
+  v128.store(v, v128.xor(v128.load(p, 32), arriving(v + 32)), 32);
+  v128.store(v, v128.xor(v128.load(p, 48), arriving(v + 48)), 48);
+}
+
+/*
+ * Reduces `length` bytes at `p` to the `length - cut` last ones, which are written to the address returned; `cut` is a multiple
+ * of 64 and leaves at least HOP_5. The register's start is in them. `work` has room for 20 KiB.
+ */
+function reduce(p: usize, length: i32, cut: i32, work: usize): usize {
+  const first = work + REACH;
+  memory.fill(work, 0, REACH);
+  let v = first;
+  const end = p + cut;
+  let edge = first + STRETCH;
+  four(v, p);
+  // All ones at the start: the first four bytes inverted.
+  store<u32>(v, ~load<u32>(v));
+  v += 64;
+  p += 64;
+  while (p < end) {
+    four(v, p);
+    v += 64;
+    p += 64;
+    if (v == edge) {
+      memory.copy(work, edge - REACH, REACH);
+      v = first;
+    }
+  }
+  memory.fill(v, 0, REACH + 64);
+  const tail = first + STRETCH + REACH + 64;
+  const left = length - cut;
+  for (let at: i32 = 0; at < left; at += 16) {
+    v128.store(tail + at, v128.xor(v128.load(p + at), arriving(v + at)));
+  }
+  return tail;
+}
+
+/**
+ * CRC-32C of `length` bytes: `t` the slicing tables (8 KiB), `f` the folding tables (512 bytes), `state` 128 bytes of room, `work`
+ * room for `reduce`.
+ */
+export function crc32c(p: usize, length: i32, t: usize, f: usize, state: usize, work: usize): u32 {
   let register: u32 = 0xffffffff;
+  if (length >= 2048) {
+    const cut = (length - <i32>HOP_5) & ~63;
+    p = reduce(p, length, cut, work);
+    length -= cut;
+    register = 0;
+  }
   if (length >= 256) {
     const blocks = length >> 7;
     memory.copy(state, p, 128);
-    store<u32>(state, ~load<u32>(state));
+    store<u32>(state, load<u32>(state) ^ register);
     fold(state, p + 128, blocks - 1, f);
     register = slice(0, state, 128, t);
     p += blocks << 7;
@@ -129,7 +201,7 @@ export function compress(src: usize, length: i32, dst: usize, limit: i32, table:
   const end = src + length;
   let anchor = src;
   if (length >= 16) {
-    let bits = 32 - clz(length - 1);
+    let bits = 31 - clz(length - 1);
     if (bits < 8) bits = 8;
     if (bits > 14) bits = 14;
     const shift = 32 - bits;
@@ -160,6 +232,13 @@ export function compress(src: usize, length: i32, dst: usize, limit: i32, table:
       const start = ip;
       ip += 4;
       from += 4;
+      while (ip < end) {
+        const low = v128.xor(v128.load(ip), v128.load(from));
+        const high = v128.xor(v128.load(ip, 16), v128.load(from, 16));
+        if (v128.any_true(v128.or(low, high))) break;
+        ip += 32;
+        from += 32;
+      }
       // Bytes behind the end are slop: compared, then cut off.
       while (ip < end) {
         const difference = load<u64>(ip) ^ load<u64>(from);
@@ -202,6 +281,35 @@ export function compress(src: usize, length: i32, dst: usize, limit: i32, table:
   }
   const written = <i32>(op - dst);
   return written < limit ? written : 0;
+}
+
+/* Continues a pattern of `offset` bytes in front of `op` by `n` (more than 64) bytes; may write up to 63 more. */
+function repeat(op: usize, offset: usize, n: i32): void {
+  const from = op - offset;
+  const stop = op + n;
+  let have = offset;
+  if (offset < 64) {
+    // Whole patterns, until together they are a piece worth copying.
+    let step = offset;
+    let to = op;
+    while (step < 8) {
+      store<u64>(to, load<u64>(to - step));
+      to += step;
+      step += step;
+    }
+    while (to < op + 64) {
+      store<u64>(to, load<u64>(to - step));
+      to += 8;
+    }
+    have = offset * ((offset + 64) / offset);
+  }
+  for (let to = from + have; to < stop; ) {
+    const rest = stop - to;
+    const piece = have < rest ? have : rest;
+    memory.copy(to, from, piece);
+    to += piece;
+    have += have;
+  }
 }
 
 /** Uncompresses the elements of a block (behind its length) into exactly `size` bytes; returns 0, or -1 when they are corrupt. */
@@ -258,9 +366,21 @@ export function uncompress(src: usize, length: i32, dst: usize, size: i32): i32 
         offset = load<u32>(ip);
         ip += 4;
     }
+    // A long match comes as copies of 64 bytes from the same distance.
+    if (tag == 0xfe) {
+      while (ip + 3 <= end && load<u8>(ip) == 0xfe && load<u16>(ip, 1) == offset) {
+        n += 64;
+        ip += 3;
+      }
+    }
     if (offset == 0 || offset > op - dst || <usize>n > full - op) return -1;
     let from = op - offset;
     const stop = op + n;
+    if (n > 64) {
+      repeat(op, offset, n);
+      op = stop;
+      continue;
+    }
     if (offset >= 16) {
       v128.store(op, v128.load(from));
       while (n > 16) {

@@ -77,6 +77,8 @@ export function readBlockLength(source: Uint8Array, offset: number, length: numb
 const MULTIPLIER = 0x9e3779b1;
 const MAX_TABLE_BITS = 14;
 const MIN_TABLE_BITS = 8;
+/** The tag of a copy of 64 bytes with two bytes of distance. */
+const LONG_COPY = 0xfe;
 
 /** The codec in plain TypeScript: runs everywhere, and is what the WASM kernel is compared with. */
 export class TypescriptBlockCodec implements BlockCodec {
@@ -115,7 +117,8 @@ export class TypescriptBlockCodec implements BlockCodec {
     let anchor = src;
 
     if (sourceLength >= 16) {
-      const bits = Math.min(Math.max(32 - Math.clz32(sourceLength - 1), MIN_TABLE_BITS), MAX_TABLE_BITS);
+      // Half as many places as bytes, so that with a frame of 8 KiB all stays in the nearest cache.
+      const bits = Math.min(Math.max(31 - Math.clz32(sourceLength - 1), MIN_TABLE_BITS), MAX_TABLE_BITS);
       const shift = 32 - bits;
       const table = this.#table;
       table.fill(0, 0, 1 << bits);
@@ -146,6 +149,8 @@ export class TypescriptBlockCodec implements BlockCodec {
         const distance = ip - from;
         ip += 4;
         from += 4;
+        // Four bytes a step: one branch for them.
+        for (const most = end - 4; ip <= most && readWord(source, ip) === readWord(source, from); from += 4) ip += 4;
         while (ip < end && source[ip] === source[from]) {
           ip++;
           from++;
@@ -204,10 +209,14 @@ export class TypescriptBlockCodec implements BlockCodec {
         length = ((tag >> 2) & 7) + 4;
         distance += (tag >> 5) << 8;
       }
+      // A long match comes as copies of 64 bytes from the same distance.
+      if (tag === LONG_COPY) {
+        for (; ip + 3 <= end && source[ip] === LONG_COPY && readLittleEndian(source, ip + 1, 2) === distance; ip += 3) length += 64;
+      }
       if (distance === 0 || distance > op - targetOffset || length > full - op) return -1;
-      const from = op - distance;
+      if (length > 64) repeat(target, op, distance, length);
       // Byte by byte, because a copy may reach into what it writes.
-      for (let index = 0; index < length; index++) target[op + index] = target[from + index]!;
+      else for (let to = op, from = op - distance; to < op + length; to++, from++) target[to] = target[from]!;
       op += length;
     }
     return op === full ? size : -1;
@@ -230,6 +239,13 @@ function copyForward(source: Uint8Array, from: number, target: Uint8Array, to: n
   // Measured: a view and `set` pay from about 48 bytes on.
   if (length < 48) for (let index = 0; index < length; index++) target[to + index] = source[from + index]!;
   else target.set(source.subarray(from, from + length), to);
+}
+
+/** Continues the `distance` bytes in front of `op` by `length` bytes: what is there is copied, twice as much each time. */
+function repeat(bytes: Uint8Array, op: number, distance: number, length: number): void {
+  const from = op - distance;
+  const stop = op + length;
+  for (let to = op, have = distance; to < stop; to += have, have += have) bytes.copyWithin(to, from, from + Math.min(have, stop - to));
 }
 
 function writeLength(target: Uint8Array, at: number, length: number): number {

@@ -1,5 +1,8 @@
-// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), slicing by 8: eight bytes a step, one table lookup a byte.
+// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78). Long pieces are reduced to 836 bytes first (crc32c-sparse.ts), the rest is
+// sliced by 8: eight bytes a step, one table lookup a byte.
 // The register starts as all ones and is inverted at the end. PROTOCOL tunnel §10.
+
+import { REDUCED_AT, reducedBytes, reduceSparse, SPARSE_FROM } from './crc32c-sparse.ts';
 
 const POLYNOMIAL = 0x82f63b78;
 const MASK_DELTA = 0xa282ead8;
@@ -12,10 +15,18 @@ export const CRC32C_TABLES: Uint32Array = /* @__PURE__ */ buildTables();
  * @returns the checksum, 0 to 2^32 - 1, unmasked
  */
 export function crc32c(bytes: Uint8Array, offset: number, length: number): number {
+  if (length < SPARSE_FROM + 3) return ~slice(-1, bytes, offset, length) >>> 0;
+  const lead = -(bytes.byteOffset + offset) & 3;
+  const left = reduceSparse(bytes, offset + lead, length - lead, slice(-1, bytes, offset, lead));
+  return ~slice(0, reducedBytes(), REDUCED_AT, left) >>> 0;
+}
+
+/** The register behind `length` bytes. */
+function slice(start: number, bytes: Uint8Array, offset: number, length: number): number {
   const t = CRC32C_TABLES;
   const end = offset + length;
   const lastWord = end - 8;
-  let register = -1;
+  let register = start;
   let at = offset;
   for (; at <= lastWord; at += 8) {
     register ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
@@ -30,7 +41,7 @@ export function crc32c(bytes: Uint8Array, offset: number, length: number): numbe
       t[bytes[at + 7]!]!;
   }
   for (; at < end; at++) register = (register >>> 8) ^ t[(register ^ bytes[at]!) & 0xff]!;
-  return ~register >>> 0;
+  return register;
 }
 
 /** The form in which a checksum stands in a chunk: rotated right by 15 and displaced (PROTOCOL tunnel §10). */

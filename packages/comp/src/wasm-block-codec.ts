@@ -2,6 +2,7 @@
 // which costs a tenth of the work; the framing stages in the working memory and pays for one of the two copies at most.
 //
 // Reserved once:  CRC tables 8 KiB | folding tables 512 | fold state 128 | hash table 32 KiB | input and output, with headroom and slop
+// The CRC reduces long pieces in the memory of the hash table: compressing fills it anew for each block.
 
 import { Arena, checkInteger, type KernelExports, type KernelMemory } from '@kcptun/common';
 import {
@@ -51,7 +52,7 @@ export function sharedBlockCodec(): BlockCodec {
   return shared;
 }
 
-type Kernel = (a: number, b: number, c: number, d: number, e: number) => number;
+type Kernel = (a: number, b: number, c: number, d: number, e: number, f?: number) => number;
 
 class WasmBlockCodec implements BlockCodec {
   readonly name: string = 'wasm';
@@ -92,7 +93,7 @@ class WasmBlockCodec implements BlockCodec {
   crc32c(bytes: Uint8Array, offset: number, length: number): number {
     checkInteger(length, 'length', 0, MAX_BLOCK);
     const at = this.#works(bytes, offset, length) ? offset : this.#copyIn(bytes, offset, length, this.input);
-    return this.#crc32c(at, length, this.#tables, this.#folds, this.#state) >>> 0;
+    return this.#crc32c(at, length, this.#tables, this.#folds, this.#state, this.#hashes) >>> 0;
   }
 
   compress(

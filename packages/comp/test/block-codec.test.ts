@@ -169,9 +169,45 @@ describe.each(codecs)('$name', (codec) => {
       [9, 384],
       [11, 1401],
       [13, 65_000],
+      // From 2048 bytes on a piece is reduced first; the kernel moves on after 16 KiB, its twin after 8 KiB.
+      ...[2047, 2048, 2049, 2050, 2051, 2052, 2100, 4099, 8200, 9027, 9028, 9029, 9031, 10_240].map(
+        (size, index) => [index, size] as const,
+      ),
+      ...[16_383, 17_219, 17_220, 17_221, 17_283, 17_284, 17_285, 33_604, 50_052].map((size, index) => [index, size] as const),
     ] as const) {
       expect(codec.crc32c(noise, offset, length)).toBe(bitwise(noise.subarray(offset, offset + length)));
     }
+  });
+});
+
+describe.each(codecs)('a match that is one pattern over and over: $name', (codec) => {
+  test.each([1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 2047, 2048, 4000])('of %i bytes', (period) => {
+    const pattern = xorshift(period, period);
+    for (const length of [
+      period + 64,
+      period + 65,
+      period + 127,
+      period + 128,
+      period + 129,
+      period + 131,
+      period + 2000,
+      8200,
+      MAX_BLOCK,
+    ]) {
+      const bytes = Uint8Array.from({ length }, (_, index) => pattern[index % period]!);
+      const block = compress(codec, bytes);
+      for (const reader of codecs) expect(uncompress(reader, block, length)).toEqual(bytes);
+    }
+  });
+
+  test('does not reach beyond the length of its block', () => {
+    // A byte, then copies of 64 at distance 1: one more than there is room for.
+    const copies = Array.from({ length: 5 }, () => [0xfe, 1, 0]).flat();
+    expect(uncompress(codec, Uint8Array.of(0xc1, 0x02, 0, 65, ...copies), 321)).toEqual(new Uint8Array(321).fill(65));
+    expect(uncompress(codec, Uint8Array.of(0xc0, 0x02, 0, 65, ...copies), 321)).toBeUndefined();
+    expect(uncompress(codec, Uint8Array.of(0xc1, 0x02, 0, 65, ...copies, 0xfe, 1, 0), 321)).toBeUndefined();
+    expect(uncompress(codec, Uint8Array.of(0xc1, 0x02, 0, 65, ...copies, 0xfe, 1), 321)).toBeUndefined();
+    expect(uncompress(codec, Uint8Array.of(0xc1, 0x02, 0, 65, 0xfe, 2, 0, ...copies), 321)).toBeUndefined();
   });
 });
 

@@ -184,6 +184,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     return this.kcp.sndUna;
   }
 
+  /** Segments that were written and have not been sent yet. */
+  get unsent(): number {
+    return this.kcp.waitSnd - this.kcp.inflight;
+  }
+
   /** Whether everything written was acknowledged. */
   get drained(): boolean {
     return this.kcp.waitSnd === 0;

@@ -3,7 +3,7 @@
 // Bytes are pulled, never queued twice: smux writes frames only while the session has room, and the session is read only while smux
 // wants input, so a full buffer at either end closes KCP's window and with it the peer's sender.
 
-import type { ChunkPool } from '@kcptun/common';
+import { BATCH_CAPACITY, type ChunkPool } from '@kcptun/common';
 import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
 import type { PeerState, Session } from '@kcptun/session';
 import { nopFrame, type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
@@ -25,6 +25,8 @@ const LATE_MOST = 250;
  * not read our first frames has dropped the session by then, and its answer shows it.
  */
 const FIRST_LOOK = 1000;
+/** Segments that leave at once, whatever may still be written: half a batch costs little more than a whole one. */
+const FULL_BURST: number = BATCH_CAPACITY / 2;
 
 /** What a link tells its owner. */
 interface LinkEvents {
@@ -133,11 +135,15 @@ export class Link implements SessionOwner, Task {
     this.kick();
   }
 
-  /** Moves what can move, after something was written, taken or closed: frames out, and input that had to wait. */
-  kick(): void {
+  /**
+   * Moves what can move, after something was written, taken or closed: frames out, and input that had to wait.
+   * @param more - more is likely to be written in this turn of the event loop: packets may wait for it, which compression has left few of
+   */
+  kick(more = false): void {
     if (this.#closed) return;
     this.#move();
-    this.#options.udp.flush();
+    if (more && this.#encoder !== undefined && this.session.unsent < FULL_BURST) this.#options.udp.flushLater();
+    else this.#options.udp.flush();
   }
 
   /** The same a little later, once for all who ask until then: what was taken is worth no datagram of its own. */

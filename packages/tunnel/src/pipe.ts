@@ -21,6 +21,8 @@ export const MAX_EARLY: number = 256 * 1024;
  * window of a closed stream never opens again (PROTOCOL smux §7).
  */
 const CLOSED_PEER_TIMEOUT = 60_000;
+/** Who brings so many bytes at once brings more in the same turn of the event loop, most likely. */
+const LARGE_READ = 32 * 1024;
 /** The longest timer there is, in ms. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
@@ -164,7 +166,7 @@ export class Pipe implements ByteEvents, Reader {
       return;
     }
     stream.write(bytes);
-    this.link.kick();
+    this.link.kick(bytes.length >= LARGE_READ);
     // The link may just have learned that its peer is gone, and the pipe have begun anew elsewhere.
     if (this.stream !== stream) return;
     this.#kept.keep(stream);

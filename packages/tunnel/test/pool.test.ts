@@ -5,22 +5,12 @@ import type { SimHost } from '@kcptun/testkit';
 import { type Host, type SocketAddress, TransportError } from '@kcptun/transport';
 import { type TunnelError, TunnelServer } from '@kcptun/tunnel';
 import { describe, expect, it } from 'vitest';
-import { CLIENT, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
+import { CLIENT, override, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
 
 const ANSWER = 2000;
 
 function answer(party: Party): void {
   party.send(ANSWER, 4);
-}
-
-/** The same but for some of its properties. */
-function override<T extends object>(base: T, own: Partial<T>): T {
-  return new Proxy(base, {
-    get: (_target, name) => {
-      const value: unknown = Reflect.get(name in own ? own : base, name, base);
-      return typeof value === 'function' ? value.bind(base) : value;
-    },
-  });
 }
 
 /** A machine that is told that nobody listens behind an address, like Linux does: by what a socket to it sends next. */

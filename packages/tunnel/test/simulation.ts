@@ -56,6 +56,16 @@ export class Lines implements Logger {
   readonly error = (text: string): void => void this.lines.push(text);
 }
 
+/** The same but for some of its properties. */
+export function override<T extends object>(base: T, own: Partial<T>): T {
+  return new Proxy(base, {
+    get: (_target, name) => {
+      const value: unknown = Reflect.get(name in own ? own : base, name, base);
+      return typeof value === 'function' ? value.bind(base) : value;
+    },
+  });
+}
+
 export interface Setting {
   readonly seed?: number;
   readonly link?: (link: SimLink) => void;
