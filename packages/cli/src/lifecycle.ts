@@ -1,6 +1,7 @@
 // The life of a program as its surroundings see it: log, signals, files, exit codes. What it does meanwhile is the tunnel's.
 
 import { closeSync, openSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
 import { isKcptunError, type Logger } from '@kcptun/common';
 import { TunnelClient, type TunnelServer } from '@kcptun/tunnel';
 import { parseStreamAddress } from './addresses.ts';
@@ -174,11 +175,21 @@ function startProfiles(program: string, options: SharedOptions, tunnel: Tunnel, 
     pid: process.pid,
     node: process.version,
     uptime: process.uptime(),
-    memory: process.memoryUsage(),
+    memory: memoryUsage(),
     utilization: performance.eventLoopUtilization().utilization,
     ...tunnelStats(tunnel),
   });
   startProfileServer({ program, ...parsed.address, logger, stats });
+}
+
+/** Node reads the resident size from a file; without a descriptor for it, the rest is told. */
+function memoryUsage(): object {
+  try {
+    return process.memoryUsage();
+  } catch {
+    const { total_heap_size: heapTotal, used_heap_size: heapUsed, external_memory: external } = getHeapStatistics();
+    return { heapTotal, heapUsed, external };
+  }
 }
 
 function tunnelStats(tunnel: Tunnel): object {

@@ -1,6 +1,8 @@
 // The limit of open files. Every connection takes one at each end, and a limit reached shows as connections that fail for no visible reason.
 // Node raises the soft limit to the hard one when it starts; what is left to do here is to say when that is not much.
 
+import { openFilesLimit } from '@kcptun/transport';
+
 /** Below this, the limit is worth a warning. */
 const ENOUGH_FILES = 4096;
 
@@ -11,12 +13,4 @@ export function adviseOnOpenFiles(limit: number | undefined = openFilesLimit()):
     `only ${limit} files may be open at a time, one of them for each connection; ` +
     'raise the hard limit (LimitNOFILE=65536 in a systemd unit, `ulimit -Hn 65536` in a shell of root, --ulimit nofile=65536 for Docker)'
   );
-}
-
-function openFilesLimit(): number | undefined {
-  if (process.platform === 'win32') return undefined;
-  // Cheap now, and later not: the report looks up the names behind all TCP sockets.
-  const report = process.report.getReport() as { readonly userLimits?: { readonly open_files?: { readonly soft: number | string } } };
-  const soft = Number(report.userLimits?.open_files?.soft);
-  return Number.isFinite(soft) ? soft : undefined;
 }

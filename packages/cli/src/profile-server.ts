@@ -9,6 +9,7 @@ import { BlockList, isIP } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Logger } from '@kcptun/common';
 import { formatAddress } from '@kcptun/transport';
+import { LineBudget } from '@kcptun/tunnel';
 
 /** Most connections at a time. */
 const MAX_CONNECTIONS = 8;
@@ -63,17 +64,32 @@ export function startProfileServer(options: ProfileServerOptions): Server {
 
 class Profiler {
   readonly #options: ProfileServerOptions;
+  readonly #failures: LineBudget = new LineBudget();
   #busy = false;
 
   constructor(options: ProfileServerOptions) {
     this.#options = options;
   }
 
+  /** Answers a request. Whatever goes wrong with it is the end of the request, not of the program. */
   handle(request: IncomingMessage, response: ServerResponse): void {
-    if (!isTrusted(request, this.#options.host)) {
-      respond(response, 403, 'refused: open this page by its IP address or as localhost, and not from another site\n');
-      return;
+    try {
+      if (isTrusted(request, this.#options.host)) this.#answer(request, response);
+      else respond(response, 403, 'refused: open this page by its IP address or as localhost, and not from another site\n');
+    } catch (error) {
+      this.#fail(error, response);
     }
+  }
+
+  #fail(error: unknown, response: ServerResponse): void {
+    const { message } = error as Error;
+    const more = this.#failures.take(performance.now());
+    if (more !== undefined) this.#options.logger.error(`pprof server: ${message}${more}`);
+    if (response.headersSent) response.destroy();
+    else respond(response, 500, `${message}\n`);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     // Node hands on what it got, of which not all is a URL: `//`, for example.
     const target = request.url ?? '/';
     if (!URL.canParse(target, BASE)) {
@@ -103,11 +119,7 @@ class Profiler {
     }
     this.#busy = true;
     work()
-      .catch((error: unknown) => {
-        this.#options.logger.error(`pprof server: ${(error as Error).message}`);
-        if (response.headersSent) response.destroy();
-        else respond(response, 500, `${(error as Error).message}\n`);
-      })
+      .catch((error: unknown) => this.#fail(error, response))
       .finally(() => {
         this.#busy = false;
       });

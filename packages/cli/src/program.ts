@@ -59,8 +59,10 @@ export async function readSettings<S extends Side>(side: S, context: ProgramCont
   }
 }
 
-/** The version of this package, which is that of the programs. */
+let version: string | undefined;
+
+/** The version of this package, which is that of the programs; read once. */
 export function programVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  version ??= (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  return version;
 }

@@ -57,6 +57,12 @@ export class ServiceManager {
     setInterval(work, interval).unref();
   }
 
+  #complain(reason: string): void {
+    if (this.#troubled) return;
+    this.#troubled = true;
+    this.#logger.warn(`the service manager can not be told anything: ${reason}`);
+  }
+
   #send(...lines: readonly string[]): void {
     if (this.#socket === undefined) return;
     const obstacle = sendUnixDatagram(this.#socket, new TextEncoder().encode(lines.join('\n')));
@@ -65,13 +71,15 @@ export class ServiceManager {
     this.#sending = this.#sending.then(
       () =>
         new Promise((resolve) => {
-          execFile('systemd-notify', [...lines], { timeout: NOTIFY_TIMEOUT }, (error) => {
-            if (error !== null && !this.#troubled) {
-              this.#troubled = true;
-              this.#logger.warn(`the service manager can not be told anything: ${obstacle}; ${error.message}`);
-            }
+          const done = (error: Error | null): void => {
+            if (error !== null) this.#complain(`${obstacle}; ${error.message}`);
             resolve();
-          });
+          };
+          try {
+            execFile('systemd-notify', [...lines], { timeout: NOTIFY_TIMEOUT }, done);
+          } catch (error) {
+            done(error as Error); // no memory or no process left for it
+          }
         }),
     );
   }

@@ -3,7 +3,7 @@
 
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Logger } from '@kcptun/common';
-import type { SnmpSnapshot } from '@kcptun/tunnel';
+import { LineBudget, type SnmpSnapshot } from '@kcptun/tunnel';
 import { formatGoTime, localGoTime } from './go-time.ts';
 
 /** Options of {@link startSnmpLog}. */
@@ -20,12 +20,14 @@ export interface SnmpLogOptions {
 /** Writes lines as long as the process lives, which this does not prolong. */
 export function startSnmpLog({ path, period, logger, snapshot }: SnmpLogOptions): void {
   if (path === '' || period === 0) return;
+  const failures = new LineBudget();
   setInterval(() => {
     try {
       appendSnmpLine(path, new Date(), snapshot());
     } catch (error) {
       // A full disk or a missing folder may be gone at the next line.
-      logger.error(`snmp logger: ${(error as Error).message}`);
+      const more = failures.take(performance.now());
+      if (more !== undefined) logger.error(`snmp logger: ${(error as Error).message}${more}`);
     }
   }, period * 1000).unref();
 }

@@ -7,6 +7,7 @@ import { type CryptMethod, createPacketCrypt, type PacketCrypt } from '@kcptun/c
 import {
   type ByteConnection,
   type ByteListener,
+  ConnectionBudget,
   type DatagramEvents,
   type DatagramOptions,
   type DatagramSocket,
@@ -155,6 +156,8 @@ interface SimHostSettings {
 export class SimHost implements Host {
   readonly address: string;
   readonly random: RandomSource;
+  /** Without a limit unless one is set. */
+  connectionBudget: ConnectionBudget = new ConnectionBudget();
   readonly datagramBackend: string = 'simulated';
   /** When the process runs, to freeze it or to put its clock forward. */
   readonly process: SimProcess;

@@ -4,6 +4,7 @@
 
 import type { KernelMemory, PacketBatch, RandomSource } from '@kcptun/common';
 import type { CryptMethod, PacketCrypt } from '@kcptun/crypt';
+import type { ConnectionBudget } from './connection-budget.ts';
 
 /** An IP address and port. */
 export interface SocketAddress {
@@ -133,6 +134,8 @@ export interface Host {
   readonly random: RandomSource;
   /** Memory for packet batches and kernels, shared by everything in the process. */
   readonly memory: KernelMemory;
+  /** How many byte connections this process may have open, with all of its hosts. */
+  readonly connectionBudget: ConnectionBudget;
   /** What carries datagrams here, for the log: `native`, or `dgram` with the reason why it is not native. */
   readonly datagramBackend: string;
   /** The best cipher backend there is here. */

@@ -3,7 +3,7 @@
 
 import { createPacketCrypt } from '@kcptun/crypt';
 import { createTestMemory, Random, SimNetwork, type SimNetworkOptions, VirtualClock } from '@kcptun/testkit';
-import type { DatagramSocket, Host, SocketAddress } from '../src/index.ts';
+import { ConnectionBudget, type DatagramSocket, type Host, type SocketAddress } from '../src/index.ts';
 
 /** What a test holds on to. */
 export interface SimWorld {
@@ -45,6 +45,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
     },
     random: random.source,
     memory,
+    connectionBudget: new ConnectionBudget(),
     datagramBackend: 'simulated',
     createCrypt: (method, key) => createPacketCrypt({ method, key, random: random.source, memory }),
     resolve: (name, port, callback) => {

@@ -6,10 +6,12 @@ import type { PacketCrypt } from '@kcptun/crypt';
 import { Counters, FlightBudget, SegmentPool } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
+import { boundLines } from './bounded-logger.ts';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import type { DialerOptions } from './dialer.ts';
 import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
+import { LineBudget } from './line-budget.ts';
 import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import {
   openHost,
@@ -38,15 +40,17 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   #slots: Slot[] = [];
   #next = 0;
   #listener: ByteListener | undefined;
+  readonly #shortages: LineBudget = new LineBudget();
   #state: 'new' | 'running' | 'stopped' = 'new';
 
   /** @throws {TunnelError} KCPTUN_ERR_TUNNEL_CONFIG naming the option */
   constructor(options: TunnelClientOptions) {
     super();
     this.#options = options;
-    this.#resolved = parseTunnelOptions(options);
+    const resolved = parseTunnelOptions(options);
     this.#clientOptions = parseClientOptions(options);
     this.#host = openHost(options.host, this.#clientOptions.connections);
+    this.#resolved = { ...resolved, logger: boundLines(resolved.logger, () => this.#host.now()) };
     this.#pipes = new PipeSet(this.#host, this, this.#resolved);
   }
 
@@ -82,6 +86,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     const obstacle = options.fakeTcp ? this.#host.checkFakeTcp() : undefined;
     if (obstacle !== undefined) throw new TunnelError('KCPTUN_ERR_TUNNEL_FAKE_TCP', `--tcp ${obstacle}`);
     this.#state = 'running';
+    this.#host.connectionBudget.reserve(this.#socketCount);
     const scheduler = new Scheduler(this.#host);
     const crypt = openCrypt(this.#host, options);
     this.#crypt = crypt;
@@ -130,6 +135,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   /** Ends everything at once: open connections are reset. Idempotent. */
   stop(): void {
     if (this.#state === 'stopped') return;
+    if (this.#state !== 'new') this.#host.connectionBudget.reserve(-this.#socketCount);
     this.#state = 'stopped';
     this.#listener?.close();
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
@@ -179,7 +185,24 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     return this.#pipes.size === 0 && this.#slots.every((slot) => slot.waiting === 0 && slot.links.every((link) => link.settled));
   }
 
+  /** Datagram sockets: one a session, and another while it is replaced. */
+  get #socketCount(): number {
+    return 2 * this.#clientOptions.connections;
+  }
+
   #accept(connection: ByteConnection): void {
+    const { connectionBudget } = this.#host;
+    const release = connectionBudget.take();
+    if (release === undefined) {
+      connection.destroy(true);
+      const more = this.#shortages.take(this.#host.now());
+      if (more === undefined) return;
+      const { logger } = this.#resolved;
+      logger.warn(
+        `${connection.remoteLabel} is refused: ${connectionBudget.limit} connections are open, as many as the limit of open files allows${more}`,
+      );
+      return;
+    }
     const slot = this.#slots[this.#next % this.#slots.length] as Slot;
     this.#next = (this.#next + 1) & 0xffff;
     const { tcpKeepAlive } = this.#resolved;
@@ -187,6 +210,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     let gone = false;
     const noteClose = (): void => {
       gone = true;
+      release();
     };
     connection.events = { onData: () => {}, onEnd: () => {}, onClose: noteClose };
     slot.acquire((error, link) => {
@@ -198,7 +222,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
         return;
       }
       try {
-        this.#pipes.join(link, link.openStream(), connection, true);
+        this.#pipes.join(link, link.openStream(), connection, true, release);
       } catch (cause) {
         if (!this.#resolved.quiet) this.#resolved.logger.error(`${connection.remoteLabel}: ${(cause as Error).message}`);
         connection.destroy(true);

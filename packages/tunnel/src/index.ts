@@ -3,6 +3,7 @@
 export { type GuardSnapshot, MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS, type SnmpSnapshot } from '@kcptun/session';
 export { TunnelClient } from './client.ts';
 export { TunnelError, type TunnelErrorCode } from './errors.ts';
+export { LineBudget } from './line-budget.ts';
 export type { Link } from './link.ts';
 export { type MemoryBound, memoryBound } from './memory-bound.ts';
 export type { QppOptions, TunnelClientOptions, TunnelOptions, TunnelServerOptions } from './options.ts';

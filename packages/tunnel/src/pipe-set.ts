@@ -73,7 +73,8 @@ const closed = channel('kcptun:stream:close');
 
 /** The streams of one tunnel. */
 export class PipeSet {
-  readonly #pipes: Set<Pipe> = new Set();
+  /** Each with what gives the place of its connection in the budget back. */
+  readonly #pipes: Map<Pipe, () => void> = new Map();
   readonly #emitter: EventEmitter<TunnelEvents>;
   readonly #options: ResolvedTunnelOptions;
   readonly #qpp: QppPads | undefined;
@@ -92,10 +93,14 @@ export class PipeSet {
     return this.#pipes.size;
   }
 
-  /** Joins a stream with a connection; `inbound` says that the connection came from an application, not to a target. */
-  join(link: Link, stream: SmuxStream, connection: ByteConnection, inbound: boolean): void {
+  /**
+   * Joins a stream with a connection.
+   * @param inbound - whether the connection came from an application, and does not go to a target
+   * @param release - called when the connection is over
+   */
+  join(link: Link, stream: SmuxStream, connection: ByteConnection, inbound: boolean, release: () => void): void {
     const pipe = new Pipe(link, stream, connection, this.#pipeOptions);
-    this.#pipes.add(pipe);
+    this.#pipes.set(pipe, release);
     this.#started(pipe, inbound, 'opened');
     pipe.start();
     link.kick();
@@ -103,7 +108,7 @@ export class PipeSet {
 
   /** Takes the streams of a link off it that can begin anew elsewhere: its peer has started over. Whatever is left there ends with the link. */
   detach(link: Link): Pipe[] {
-    const movable = [...this.#pipes].filter((pipe) => pipe.link === link && pipe.movable);
+    const movable = [...this.#pipes.keys()].filter((pipe) => pipe.link === link && pipe.movable);
     for (const pipe of movable) pipe.detach();
     return movable;
   }
@@ -128,14 +133,14 @@ export class PipeSet {
 
   /** Ends all streams, or those of one link, and resets their connections. */
   destroyAll(error: Error, link?: Link): void {
-    for (const pipe of [...this.#pipes]) if (link === undefined || pipe.link === link) pipe.destroy(error);
+    for (const pipe of [...this.#pipes.keys()]) if (link === undefined || pipe.link === link) pipe.destroy(error);
   }
 
   /** What links and their streams do at this moment. */
   describe(links: Iterable<Link>, now: number): SessionInfo[] {
     const streams = new Map<Link, StreamInfo[]>();
     for (const link of links) streams.set(link, []);
-    for (const { link, stream, label, sent, received } of this.#pipes) {
+    for (const { link, stream, label, sent, received } of this.#pipes.keys()) {
       const { sid, openedAt, bufferedAmount: queued, readableLength: unread } = stream;
       streams.get(link)?.push({ sid, label, age: now - openedAt, sent, received, queued, unread });
     }
@@ -164,6 +169,7 @@ export class PipeSet {
   }
 
   #ended(pipe: Pipe, error: Error | undefined): void {
+    this.#pipes.get(pipe)?.();
     this.#pipes.delete(pipe);
     const { stream, label } = pipe;
     if (error !== undefined)

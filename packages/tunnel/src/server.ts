@@ -6,8 +6,10 @@ import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
 import { Counters, MAX_SESSIONS, ReplayGuard, type Session, SessionCensus } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
-import { formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
+import { addressGroup, formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
+import { boundLines } from './bounded-logger.ts';
 import { describeBackends, openCodec, openCrypt } from './codec.ts';
+import { ConnectionShares } from './connection-shares.ts';
 import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { maintainKept } from './kept-bytes.ts';
@@ -21,6 +23,9 @@ import { RefusalReport } from './refusals.ts';
 import { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
 import { TargetDialer } from './target-dialer.ts';
+
+/** Lines a minute about sessions of peers that know the key: those that begin, and those that end. */
+const SESSION_LINES = 200;
 
 /** A running server. Emits the events of {@link TunnelEvents}. */
 export class TunnelServer extends EventEmitter<TunnelEvents> {
@@ -42,6 +47,11 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #strangers: LineBudget = new LineBudget();
   readonly #moves: LineBudget = new LineBudget();
   readonly #crowding: LineBudget = new LineBudget();
+  /** Bounds for lines that whoever knows the key can cause. */
+  readonly #sessions: LineBudget = new LineBudget(SESSION_LINES);
+  readonly #ends: LineBudget = new LineBudget(SESSION_LINES);
+  readonly #failures: LineBudget = new LineBudget();
+  readonly #shortages: LineBudget = new LineBudget();
   readonly #fakeTcpSockets: UdpEndpoint[] = [];
   #crypt: PacketCrypt | undefined;
   #codec: BlockCodec | undefined;
@@ -51,8 +61,9 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   constructor(options: TunnelServerOptions) {
     super();
     this.#options = options;
-    this.#resolved = parseTunnelOptions(options);
-    this.#host = openHost(options.host, (options.listen.maxPort - options.listen.minPort + 1) * (this.#resolved.fakeTcp ? 2 : 1));
+    const resolved = parseTunnelOptions(options);
+    this.#host = openHost(options.host, this.#socketCount);
+    this.#resolved = { ...resolved, logger: boundLines(resolved.logger, () => this.#host.now()) };
     try {
       this.#census = new SessionCensus(options);
     } catch (cause) {
@@ -61,7 +72,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#replayGuard = new ReplayGuard(this.#host.random);
     this.#scheduler = new Scheduler(this.#host);
     this.#pipes = new PipeSet(this.#host, this, this.#resolved);
-    this.#targets = new TargetDialer(this.#host, options.target);
+    this.#targets = new TargetDialer(this.#host, options.target, new ConnectionShares(this.#host.connectionBudget));
   }
 
   /** The most memory that the settings allow each session and each connection. */
@@ -97,6 +108,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new TunnelError('KCPTUN_ERR_TUNNEL_STATE', 'a tunnel can be started once');
     this.#state = 'running';
+    this.#host.connectionBudget.reserve(this.#socketCount);
     this.#crypt = openCrypt(this.#host, this.#resolved);
     this.#codec = openCodec(this.#resolved.compression);
     this.#resolved.logger.info(describeBackends(this.#host, this.#crypt, this.#codec, this.#resolved));
@@ -138,6 +150,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** Ends everything at once: connections to the target are reset. Idempotent. */
   stop(): void {
     if (this.#state === 'stopped') return;
+    if (this.#state !== 'new') this.#host.connectionBudget.reserve(-this.#socketCount);
     this.#state = 'stopped';
     this.#targets.cancel();
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
@@ -187,6 +200,12 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** What the sessions and their streams do at this moment; costs time in proportion to their number. */
   sessions(): SessionInfo[] {
     return this.#pipes.describe(this.#links, this.#host.now());
+  }
+
+  /** Datagram sockets, one a port; fake TCP has another. */
+  get #socketCount(): number {
+    const { minPort, maxPort } = this.#options.listen;
+    return (maxPort - minPort + 1) * (this.#options.fakeTcp === true ? 2 : 1);
   }
 
   get #endpoints(): UdpEndpoint[] {
@@ -265,7 +284,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         pool: this.#pool,
         reads: new ReadLine(this.#host, this.#reads),
         events: {
-          onStream: (stream) => this.#connect(link, stream),
+          onStream: (stream) => this.#connect(udp, link, stream),
           onEstablished: () => this.#announce(link, udp),
           onHeartbeat: (now) => {
             this.#pipes.sweep(link, now);
@@ -290,15 +309,17 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** Only a client that makes sense gets lines in the log. */
   #announce(link: Link, udp: UdpEndpoint): void {
     const { logger, smux } = this.#resolved;
+    const more = this.#sessions.take(this.#host.now());
+    if (more === undefined) return;
     const remote = link.remoteLabel;
     const local = formatAddress(udp.socket.local.address, udp.socket.local.port);
-    logger.info(`remote address: ${remote}`, { event: 'session.remote', remote });
+    logger.info(`remote address: ${remote}${more}`, { event: 'session.remote', remote });
     logger.info(`smux version: ${smux.version} on connection: ${local} -> ${remote}`, { event: 'session.open', local, remote });
   }
 
   #reportEnd(link: Link, error: Error): void {
     if (this.#state === 'stopped' || isKcptunError(error, 'KCPTUN_ERR_SESSION_CROWDED')) return;
-    const more = link.session.established ? '' : this.#strangers.take(this.#host.now());
+    const more = (link.session.established ? this.#ends : this.#strangers).take(this.#host.now());
     if (more === undefined) return;
     const remote = link.remoteLabel;
     this.#resolved.logger.warn(`${remote}: ${error.message}${more}`, { event: 'session.close', remote, error: error.message });
@@ -313,21 +334,40 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     );
   }
 
-  #connect(link: Link, stream: SmuxStream): void {
+  #connect(udp: UdpEndpoint, link: Link, stream: SmuxStream): void {
     if (this.#state !== 'running') {
       stream.reset();
       link.kick();
       return;
     }
-    this.#targets.connect(link, stream, (error, connection) => {
+    const remote = udp.socket.remote(link.session.path);
+    const address = remote === undefined ? '' : addressGroup(remote);
+    const begun = this.#targets.connect(link, stream, address, (error, connection, release) => {
       if (connection === undefined) {
-        this.#resolved.logger.error((error as Error).message);
+        this.#log(this.#failures, (more) => this.#resolved.logger.error(`${(error as Error).message}${more}`));
         return;
       }
       const { tcpKeepAlive } = this.#resolved;
       if (tcpKeepAlive > 0) connection.keepAlive(tcpKeepAlive);
-      this.#pipes.join(link, stream, connection, false);
+      this.#pipes.join(link, stream, connection, false, release);
     });
+    if (begun) return;
+    stream.reset();
+    link.kickLater();
+    const { open, limit } = this.#host.connectionBudget;
+    this.#log(this.#shortages, (more) =>
+      this.#resolved.logger.warn(
+        `a stream of ${link.remoteLabel} is refused: it has its share of the ${limit} connections that the limit of open files allows, ` +
+          `of which ${open} are open; raise that limit if this is no attack${more}`,
+        { event: 'stream.refused', remote: link.remoteLabel, open, limit },
+      ),
+    );
+  }
+
+  /** Writes a line if its budget has one left. */
+  #log(budget: LineBudget, write: (more: string) => void): void {
+    const more = budget.take(this.#host.now());
+    if (more !== undefined) write(more);
   }
 }
 

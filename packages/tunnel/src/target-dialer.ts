@@ -1,16 +1,27 @@
-// Connects streams to the target of a server. Every attempt is bounded in time and ends with its link: nothing outlives either.
+// Connects streams to the target of a server. Every attempt is bounded in time and ends with its link: nothing outlives
+// either. Each comes out of the budget of connections, and only so many begin in one turn: a thousand streams that one
+// client opens at once must not keep the others waiting. Links take turns.
 
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host, HostTimer, StreamAddress } from '@kcptun/transport';
+import type { ConnectionShares } from './connection-shares.ts';
 import { TunnelError } from './errors.ts';
 import type { Link } from './link.ts';
 
 /** A target that has not answered after this long is given up, in ms (upstream 2026: the same). */
 const CONNECT_TIMEOUT = 10_000;
+/** Attempts that begin in one turn. */
+const DIALS_PER_TURN = 64;
+
+/** How an attempt ended: with a connection and what gives its place back, or with the reason why there is none. */
+type Outcome = (error: Error | undefined, connection: ByteConnection | undefined, release: () => void) => void;
 
 interface Attempt {
   readonly link: Link;
   readonly stream: SmuxStream;
+  readonly callback: Outcome;
+  /** Gives the place in the budget back. */
+  readonly release: () => void;
   timer: HostTimer | undefined;
   connecting: HostTimer | undefined;
 }
@@ -19,11 +30,17 @@ interface Attempt {
 export class TargetDialer {
   readonly #host: Host;
   readonly #target: StreamAddress;
+  readonly #shares: ConnectionShares;
   readonly #attempts: Set<Attempt> = new Set();
+  /** Those that have not begun, by link, in the order in which links have their turn. */
+  readonly #waiting: Map<Link, Attempt[]> = new Map();
+  #begun = 0;
+  #turnComes = false;
 
-  constructor(host: Host, target: StreamAddress) {
+  constructor(host: Host, target: StreamAddress, shares: ConnectionShares) {
     this.#host = host;
     this.#target = target;
+    this.#shares = shares;
   }
 
   /** Number of streams that wait for the target. */
@@ -32,34 +49,31 @@ export class TargetDialer {
   }
 
   /**
-   * Connects on behalf of a stream. Calls back once, unless the attempt is cancelled; after a failure the stream is closed already.
+   * Connects on behalf of a stream. Calls back once, unless the attempt is cancelled; after a failure the stream is
+   * closed already.
+   * @param address - where the peer of the link comes from, for its share
+   * @returns false when the share is used up, and nothing will be tried
    */
-  connect(link: Link, stream: SmuxStream, callback: (error: Error | undefined, connection: ByteConnection | undefined) => void): void {
-    const attempt: Attempt = { link, stream, timer: undefined, connecting: undefined };
+  connect(link: Link, stream: SmuxStream, address: string, callback: Outcome): boolean {
+    const release = this.#shares.take(link, address);
+    if (release === undefined) return false;
+    const attempt: Attempt = { link, stream, callback, release, timer: undefined, connecting: undefined };
     this.#attempts.add(attempt);
-    const fail = (cause: Error): void => {
-      stream.reset();
-      link.kick();
-      callback(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `the target can not be reached: ${cause.message}`, { cause }), undefined);
-    };
-    attempt.timer = this.#host.setTimer(CONNECT_TIMEOUT, () => {
-      this.#end(attempt);
-      fail(new Error(`no answer within ${CONNECT_TIMEOUT / 1000} s`));
-    });
-    attempt.connecting = this.#host.connect(this.#target, (error, connection) => {
-      if (!this.#attempts.has(attempt)) {
-        connection?.destroy(true);
-        return;
-      }
-      this.#attempts.delete(attempt);
-      attempt.timer?.cancel();
-      if (connection === undefined) fail(error as Error);
-      else callback(undefined, connection);
-    });
+    if (this.#begun < DIALS_PER_TURN && this.#waiting.size === 0) {
+      this.#begin(attempt);
+    } else {
+      const line = this.#waiting.get(link);
+      if (line === undefined) this.#waiting.set(link, [attempt]);
+      else line.push(attempt);
+    }
+    this.#awaitTurn();
+    return true;
   }
 
   /** Ends the attempts for streams of `link`, or all. */
   cancel(link?: Link): void {
+    if (link === undefined) this.#waiting.clear();
+    else this.#waiting.delete(link);
     for (const attempt of [...this.#attempts]) {
       if (link !== undefined && attempt.link !== link) continue;
       this.#end(attempt);
@@ -67,9 +81,60 @@ export class TargetDialer {
     }
   }
 
+  #awaitTurn(): void {
+    if (this.#turnComes) return;
+    this.#turnComes = true;
+    this.#host.defer(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnComes = false;
+    this.#begun = 0;
+    while (this.#begun < DIALS_PER_TURN) {
+      const [next] = this.#waiting;
+      if (next === undefined) return;
+      const [link, line] = next;
+      const attempt = line.shift();
+      // Behind the others, until its next turn.
+      this.#waiting.delete(link);
+      if (line.length > 0) this.#waiting.set(link, line);
+      if (attempt !== undefined) this.#begin(attempt);
+    }
+    this.#awaitTurn();
+  };
+
+  #begin(attempt: Attempt): void {
+    this.#begun += 1;
+    attempt.timer = this.#host.setTimer(CONNECT_TIMEOUT, () => {
+      this.#fail(attempt, new Error(`no answer within ${CONNECT_TIMEOUT / 1000} s`));
+    });
+    attempt.connecting = this.#host.connect(this.#target, (error, connection) => {
+      if (!this.#attempts.has(attempt)) {
+        connection?.destroy(true);
+        return;
+      }
+      if (connection === undefined) {
+        this.#fail(attempt, error as Error);
+        return;
+      }
+      this.#attempts.delete(attempt);
+      attempt.timer?.cancel();
+      attempt.callback(undefined, connection, attempt.release);
+    });
+  }
+
+  #fail(attempt: Attempt, cause: Error): void {
+    const { link, stream, callback, release } = attempt;
+    this.#end(attempt);
+    stream.reset();
+    link.kick();
+    callback(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `the target can not be reached: ${cause.message}`, { cause }), undefined, release);
+  }
+
   #end(attempt: Attempt): void {
     this.#attempts.delete(attempt);
     attempt.timer?.cancel();
     attempt.connecting?.cancel();
+    attempt.release();
   }
 }

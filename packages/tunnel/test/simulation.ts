@@ -2,7 +2,7 @@
 
 import type { Logger } from '@kcptun/common';
 import { checkPattern, type DatagramTap, patternBytes, type SimHost, type SimLink, SimWorld } from '@kcptun/testkit';
-import type { ByteConnection, ByteEvents, Host } from '@kcptun/transport';
+import { type ByteConnection, type ByteEvents, ConnectionBudget, type Host } from '@kcptun/transport';
 import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer, type TunnelServerOptions } from '@kcptun/tunnel';
 import { expect } from 'vitest';
 
@@ -74,6 +74,8 @@ export interface Setting {
   readonly onTarget?: (party: Party) => void;
   readonly server?: Partial<TunnelServerOptions>;
   readonly targetHost?: string;
+  /** How many files the server's process may have open. */
+  readonly serverFiles?: number;
   readonly tap?: DatagramTap;
   /** Stands between the client and its machine. */
   readonly clientHost?: (near: SimHost) => Host;
@@ -99,6 +101,7 @@ export class Simulation {
     });
     this.near = this.world.host(CLIENT);
     this.far = this.world.host(SERVER);
+    if (setting.serverFiles !== undefined) this.far.connectionBudget = new ConnectionBudget(setting.serverFiles);
     this.#startTarget();
     this.server = this.#createServer();
     this.client = new TunnelClient({

@@ -165,7 +165,7 @@ export function connectBytes(
 
 /** Removes a unix socket that nobody listens on any more: a process that was killed leaves it. Anything else at its place stays. */
 function removeStale(path: string, callback: (removed: boolean) => void): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) {
+  if (!isSocket(path)) {
     callback(false);
     return;
   }
@@ -176,9 +176,26 @@ function removeStale(path: string, callback: (removed: boolean) => void): void {
   });
   probe.once('error', ({ code }: NodeJS.ErrnoException) => {
     const stale = code === 'ECONNREFUSED';
-    if (stale) rmSync(path, { force: true });
-    callback(stale);
+    callback(stale && remove(path));
   });
+}
+
+/** Whether the file is gone now. */
+function remove(path: string): boolean {
+  try {
+    rmSync(path, { force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 /** Listens on a TCP address or unix path. */

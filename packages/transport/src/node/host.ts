@@ -5,10 +5,12 @@ import dns from 'node:dns';
 import { isIP } from 'node:net';
 import { Arena } from '@kcptun/common';
 import { createNodePacketCrypt } from '@kcptun/crypt/node';
+import { ConnectionBudget } from '../connection-budget.ts';
 import { TransportError } from '../errors.ts';
 import type { Host, SocketAddress } from '../host.ts';
 import { connectBytes, listenBytes } from './byte-connection.ts';
 import { type FakeTcpBackend, selectFakeTcp } from './fake-tcp/select-fake-tcp.ts';
+import { openFilesLimit } from './open-files.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { type DatagramBackend, selectDatagram } from './select-datagram.ts';
 
@@ -52,6 +54,7 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
       randomFillSync(target);
     },
     memory,
+    connectionBudget: processBudget(),
     get datagramBackend() {
       const { obstacle } = datagrams();
       return obstacle === undefined ? 'native' : `dgram (native: ${obstacle})`;
@@ -63,6 +66,14 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
     connect: connectBytes,
     listen: listenBytes,
   };
+}
+
+let budget: ConnectionBudget | undefined;
+
+/** The descriptors are those of the process, whatever hosts it makes. */
+function processBudget(): ConnectionBudget {
+  budget ??= new ConnectionBudget(openFilesLimit());
+  return budget;
 }
 
 function resolveAddress(
