@@ -193,10 +193,17 @@ function pause(duration: number, response: ServerResponse): Promise<void> {
 
 /** Whether a request is none that the page of another site made a browser send, by a link or by a name of its own that leads here. */
 function isTrusted(request: IncomingMessage, host: string): boolean {
-  const site = request.headers['sec-fetch-site'];
+  const { origin, referer, 'sec-fetch-site': site } = request.headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
+  // Older browsers, and those that were told not to, say nothing of the site but name the page.
+  for (const page of [origin, referer]) if (page !== undefined && !isOwnPage(page, request.headers.host)) return false;
   const name = (request.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   return name === 'localhost' || name === host || isIP(name) !== 0;
+}
+
+/** Whether a page was served here, as the host that the request names; `null` is the origin of nobody. */
+function isOwnPage(page: string, host: string | undefined): boolean {
+  return URL.canParse(page) && new URL(page).host === host?.toLowerCase();
 }
 
 const LOOPBACK = new BlockList();

@@ -48,6 +48,15 @@ test('profiles, statistics, a page that explains them; strangers and nonsense ar
   expect(await refused('/stats', { method: 'POST' })).toBe(405);
   expect(await refused('/stats', { headers: { host: 'evil.example' } })).toBe(403);
   expect(await refused('/debug/pprof/heap', { headers: { 'sec-fetch-site': 'cross-site' } })).toBe(403);
+  for (const page of ['http://evil.example/', `http://127.0.0.1:${pprof + 1}/`, 'null', '']) {
+    for (const path of ['/stats', '/debug/pprof/heap', '/debug/pprof/profile?seconds=1']) {
+      expect(await refused(path, { headers: { origin: page } })).toBe(403);
+      expect(await refused(path, { headers: { referer: page } })).toBe(403);
+    }
+  }
+  const own = `http://127.0.0.1:${pprof}`;
+  expect(await refused('/stats', { headers: { origin: own, referer: `${own}/debug/pprof/` } })).toBe(200);
+  expect(await refused('/stats', { headers: { origin: own, referer: 'http://evil.example/' } })).toBe(403);
   expect(await refused('/stats', { headers: { host: `localhost:${pprof}`, 'sec-fetch-site': 'none' } })).toBe(200);
   for (const seconds of ['0', '-1', '301', 'x', '']) expect(await refused(`/debug/pprof/profile?seconds=${seconds}`)).toBe(400);
 
