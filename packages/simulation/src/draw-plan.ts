@@ -14,7 +14,7 @@ export function drawPlan(seed: number): Plan {
   const random = new Random(seed);
   const settings = drawSettings(random);
   const thin = isThin(settings);
-  const calmAt = random.pick([2000, 5000, 10_000, 20_000, 60_000]);
+  const calmAt = random.pick([2000, 5000, 10_000, 20_000, 60_000, 150_000]);
   const up = drawPath(random, settings);
   const down = random.chance(0.6) ? up : drawPath(random, settings);
   const greeting = random.chance(0.2) ? random.integer(4, 500) : 0;
@@ -183,7 +183,7 @@ function drawBehaviour(random: Random, sends: number, receives: number): Behavio
   return {
     chunk: random.pick([1000, 8192, 30_000, 65_536, 200_000]),
     ...(random.chance(0.15) ? { pace: random.integer(1, 200) } : {}),
-    ...(random.chance(0.12) ? { stall: { after: random.integer(0, receives), length: random.pick([100, 2000, 30_000]) } } : {}),
+    ...(random.chance(0.12) ? { stall: { after: random.integer(0, receives), length: random.pick([100, 2000, 30_000, 100_000]) } } : {}),
     ...(random.chance(0.08) ? { readRate: random.pick([1, 20, 500]) } : {}),
     end,
     ...(end === 'close' || end === 'reset' ? { after: random.integer(0, sends + receives) } : {}),

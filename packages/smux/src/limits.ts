@@ -13,7 +13,12 @@ export const MIN_WINDOW = 65_536;
 /** Bytes that a stream with much to send sends in a row while others wait; a frame may exceed it. */
 export const BULK_TURN = 65_536;
 /**
- * Version 2: a stream that is closed here, has bytes left and gets no window for so long, in ms, is dropped. Its peer has closed for good: on the
- * wire that looks like a half close, and the window of a closed stream never opens again (PROTOCOL smux §7).
+ * Version 2: bytes of streams that are closed here and get no window, of a session. Their peers may have closed for
+ * good: on the wire that looks like a half close, and the window of a closed stream never opens again (PROTOCOL smux
+ * §7). Or their readers pause. So they wait; beyond this, those that have waited longest are dropped.
  */
+export const MAX_CLOSED_BYTES: number = 4 * 1024 * 1024;
+/** The number of such streams: they count to `maxStreams`. */
+export const MAX_CLOSED_STREAMS = 1024;
+/** How long such a stream has to wait, in ms, until it can be dropped. */
 export const CLOSED_STREAM_TIMEOUT = 60_000;

@@ -12,6 +12,7 @@ import { SmuxError } from './errors.ts';
 import { CMD_FIN, CMD_PSH, CMD_SYN, CMD_UPD, HEADER_LENGTH, UPD_LENGTH } from './frame.ts';
 import type { FrameSink } from './frame-writer.ts';
 import { Keepalive } from './keepalive.ts';
+import { MAX_CLOSED_BYTES, MAX_CLOSED_STREAMS } from './limits.ts';
 import type { SmuxStats } from './stats.ts';
 import { SmuxStream } from './stream.ts';
 import { StreamHub } from './stream-hub.ts';
@@ -47,6 +48,7 @@ export class SmuxSession {
   #blockedSid = NO_SID;
   #nextSid: number;
   #error: SmuxError | undefined = undefined;
+  #droppedTaken = 0;
 
   constructor(options: SmuxSessionOptions) {
     this.#hub = new StreamHub(options.config, options.pool);
@@ -129,11 +131,40 @@ export class SmuxSession {
   /** Does what is due at `now`: a NOP, the check for a dead peer (`KCPTUN_ERR_SMUX_TIMEOUT`), the end of closed streams that nobody reads. */
   handleTimeout(now: number): void {
     if (this.#hub.ended) return;
-    for (const stream of this.#hub.streams.values()) stream.handleTimeout(now);
+    this.#handleStuck(now);
     if (this.#keepalive.nopDue(now)) this.#hub.writer.sendNop();
     if (this.#keepalive.peerDead(now, this.wantsInput)) {
       this.#end(new SmuxError('KCPTUN_ERR_SMUX_TIMEOUT', 'keep-alive timeout: nothing was heard from the peer'));
     }
+  }
+
+  /** Closed streams that wait for a window do so as long as there is room for their bytes. */
+  #handleStuck(now: number): void {
+    const { streams, stats } = this.#hub;
+    const stuck: { readonly stream: SmuxStream; readonly since: number }[] = [];
+    let bytes = 0;
+    for (const stream of streams.values()) {
+      stream.handleTimeout(now);
+      const since = stream.stuckSince(now);
+      if (since === undefined) continue;
+      stuck.push({ stream, since });
+      bytes += stream.bufferedAmount;
+    }
+    if (bytes <= MAX_CLOSED_BYTES && stuck.length <= MAX_CLOSED_STREAMS) return;
+    stuck.sort((a, b) => a.since - b.since);
+    for (const [at, { stream }] of stuck.entries()) {
+      if (bytes <= MAX_CLOSED_BYTES && stuck.length - at <= MAX_CLOSED_STREAMS) break;
+      bytes -= stream.bufferedAmount;
+      stream.drop();
+      stats.streamsDropped += 1;
+    }
+  }
+
+  /** How many closed streams were dropped since this was asked last ({@link SmuxStats.streamsDropped}). */
+  takeDropped(): number {
+    const dropped = this.#hub.stats.streamsDropped - this.#droppedTaken;
+    this.#droppedTaken += dropped;
+    return dropped;
   }
 
   /** Has a NOP sent: the peer's side of the connection acknowledges it, the session does not answer. */

@@ -16,6 +16,8 @@ export interface SmuxStats {
   framesIgnored: number;
   /** SYNs refused because `maxStreams` were open. */
   streamsRefused: number;
+  /** Closed streams whose last bytes were dropped, because nobody read them and others needed the memory. */
+  streamsDropped: number;
 }
 
 /** New counters, all 0. */
@@ -28,5 +30,6 @@ export function newStats(): SmuxStats {
     bytesDiscarded: 0,
     framesIgnored: 0,
     streamsRefused: 0,
+    streamsDropped: 0,
   };
 }

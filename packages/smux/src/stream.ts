@@ -155,8 +155,8 @@ export class SmuxStream {
 
   /**
    * Gives the stream up: what was not taken is dropped, unread bytes return to the bucket, data that still arrives is thrown away. Without a
-   * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent, unless the peer opens no window for them
-   * in {@link CLOSED_STREAM_TIMEOUT}: then they are dropped and FIN is not sent, for it would say that this was all. Further calls do nothing.
+   * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent, however long
+   * the peer takes to open a window for them, unless streams like this one have more than `MAX_CLOSED_BYTES`. Further calls do nothing.
    */
   close(): void {
     this.#giveUp();
@@ -253,17 +253,25 @@ export class SmuxStream {
     this.#hub.writer.schedule(this);
   }
 
-  /** @internal Time has passed: drops a closed stream whose peer takes nothing any more. */
+  /** @internal Time has passed: notes whether the stream is closed and waits for a window. */
   handleTimeout(now: number): void {
     const left = this.queue.length;
-    if (!this.abandoned || !this.windowClosed || left !== this.#stuckLength) {
-      this.#stuckSince = now;
-      this.#stuckLength = left;
-    } else if (now - this.#stuckSince >= CLOSED_STREAM_TIMEOUT) {
-      this.queue.clear();
-      this.#finSent = true;
-      this.#settle();
-    }
+    if (this.abandoned && this.windowClosed && left === this.#stuckLength) return;
+    this.#stuckSince = now;
+    this.#stuckLength = left;
+  }
+
+  /** @internal Since when a closed stream has waited for a window, in ms; `undefined`: it does not, or not for long. */
+  stuckSince(now: number): number | undefined {
+    const stuck = this.abandoned && this.windowClosed && now - this.#stuckSince >= CLOSED_STREAM_TIMEOUT;
+    return stuck ? this.#stuckSince : undefined;
+  }
+
+  /** @internal Gives up what a closed stream still has, without a FIN: that would say that this was all. */
+  drop(): void {
+    this.queue.clear();
+    this.#finSent = true;
+    this.#settle();
   }
 
   /** @internal Hands the stream to its owner. */

@@ -2,7 +2,15 @@
 
 import { ChunkPool } from '@kcptun/common';
 import { describe, expect, test } from 'vitest';
-import { MAX_REFUSALS, MIN_WINDOW, parseSmuxConfig, type SmuxSession, type SmuxStream } from '../src/index.ts';
+import {
+  MAX_CLOSED_BYTES,
+  MAX_CLOSED_STREAMS,
+  MAX_REFUSALS,
+  MIN_WINDOW,
+  parseSmuxConfig,
+  type SmuxSession,
+  type SmuxStream,
+} from '../src/index.ts';
 import { ReceiveBudget, ReceiveWindow } from '../src/receive-budget.ts';
 import { SendWindow } from '../src/send-window.ts';
 import { concat, feed, frame, makeSession, output, Pair, pattern, readAll, same, takeAll, upd } from './support.ts';
@@ -385,19 +393,73 @@ describe('a closed stream whose peer takes nothing any more', () => {
     return pair;
   }
 
-  test('is dropped after a minute, without a FIN that would say that this was all', () => {
-    const pair = stuck(2);
-    expect(pair.server.streamCount).toBe(0);
-    for (let now = 10 * second; now < 70 * second; now += 10 * second) {
+  test('is kept for an hour, and sends what it has when its peer reads', () => {
+    const pair = new Pair({ version: 2 });
+    const [near, far] = pair.open();
+    near.write(pattern(0, beyondWindow));
+    near.end();
+    far.end();
+    pair.pump();
+    near.close();
+    for (let now = 0; now <= 3600 * second; now += 10 * second) {
       pair.client.handleTimeout(now);
       pair.server.handleTimeout(now);
-      expect(pair.client.streamCount).toBe(1);
       pair.pump();
     }
+    let received = 0;
+    while (received < beyondWindow) {
+      const chunk = far.take()!;
+      received += chunk.end - chunk.start;
+      far.consumed(chunk.end - chunk.start);
+      pair.pool.release(chunk);
+      pair.pump();
+    }
+    expect(far.finReceived).toBe(true);
+    expect(pair.client.takeDropped()).toBe(0);
+  });
+
+  test('gives way to others when they have too many bytes, after a minute, without a FIN that would say that this was all', () => {
+    const pair = new Pair({ version: 2 });
+    const left = 1024 * 1024;
+    for (let made = 0; made < 6; made++) {
+      const [near, far] = pair.open();
+      near.write(pattern(0, beyondWindow + left));
+      near.end();
+      far.close();
+      pair.pump();
+      near.close();
+      pair.client.handleTimeout(made * second);
+    }
+    for (let now = 10 * second; now <= 60 * second; now += 10 * second) {
+      pair.client.handleTimeout(now);
+      pair.server.handleTimeout(now);
+      pair.pump();
+    }
+    expect(pair.client.streamCount).toBe(6);
     pair.client.handleTimeout(70 * second);
-    expect(pair.client.streamCount).toBe(0);
+    pair.pump();
+    const each = beyondWindow + left - START;
+    const kept = Math.floor(MAX_CLOSED_BYTES / each);
+    expect(pair.client.streamCount).toBe(kept);
+    expect([pair.client.takeDropped(), pair.client.takeDropped()]).toEqual([6 - kept, 0]);
+    expect(pair.client.stats.streamsDropped).toBe(6 - kept);
     expect(pair.toServer.filter(({ cmd }) => cmd === 1)).toEqual([]);
     expect(pair.client.closed).toBe(false);
+  });
+
+  test('gives way when they are too many', () => {
+    const pair = new Pair({ version: 2 });
+    const bytes = pattern(0, START + 100);
+    for (let made = 0; made <= MAX_CLOSED_STREAMS + 9; made++) {
+      const [near, far] = pair.open();
+      near.write(bytes);
+      near.end();
+      far.close();
+      pair.pump();
+      near.close();
+    }
+    for (const now of [0, 10, 60, 70]) pair.client.handleTimeout(now * second);
+    expect(pair.client.streamCount).toBe(MAX_CLOSED_STREAMS);
   });
 
   test('is kept while its peer reads, however slowly', () => {

@@ -7,9 +7,11 @@ import { QppPads } from '@kcptun/crypt';
 import type { GuardSnapshot, SessionStats, SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host } from '@kcptun/transport';
+import { TunnelError } from './errors.ts';
 import type { Link } from './link.ts';
 import type { ResolvedTunnelOptions } from './options.ts';
 import { Pipe, type PipeOptions } from './pipe.ts';
+import { StalledPipes } from './stalled-pipes.ts';
 
 /** Events of TunnelClient and TunnelServer. */
 export interface TunnelEvents {
@@ -68,6 +70,9 @@ export interface SessionInfo extends SessionStats {
   readonly streams: readonly StreamInfo[];
 }
 
+/** Streams that do not move are looked through this often at most, in ms. */
+const RELIEF_INTERVAL = 1000;
+
 const opened = channel('kcptun:stream:open');
 const closed = channel('kcptun:stream:close');
 
@@ -75,6 +80,8 @@ const closed = channel('kcptun:stream:close');
 export class PipeSet {
   /** Each with what gives the place of its connection in the budget back. */
   readonly #pipes: Map<Pipe, () => void> = new Map();
+  readonly #stalled: StalledPipes<Pipe> = new StalledPipes();
+  #relievedAt = Number.NEGATIVE_INFINITY;
   readonly #emitter: EventEmitter<TunnelEvents>;
   readonly #options: ResolvedTunnelOptions;
   readonly #qpp: QppPads | undefined;
@@ -85,7 +92,8 @@ export class PipeSet {
     this.#options = options;
     this.#qpp = options.qpp === undefined ? undefined : new QppPads(options.key, options.qpp.count, options.qpp.generation);
     const onDone = (pipe: Pipe, error: Error | undefined): void => this.#ended(pipe, error);
-    this.#pipeOptions = { host, qpp: this.#qpp, closeWait: options.closeWait, onDone };
+    const onStranded = (pipe: Pipe): void => this.#stalled.note(pipe, host.now());
+    this.#pipeOptions = { host, qpp: this.#qpp, closeWait: options.closeWait, onStranded, onDone };
   }
 
   /** Number of streams that are joined. */
@@ -125,10 +133,47 @@ export class PipeSet {
     this.#started(pipe, true, 'moved');
   }
 
-  /** Ends the streams of a link whose peer has gone without a word. */
+  /** Looks after the streams of a link, with each of its heartbeats. */
   sweep(link: Link, now: number): void {
     // Not through all pipes: with a thousand idle sessions that was a third of what they cost.
-    for (const { owner } of [...link.smux.streams()]) if (owner instanceof Pipe) owner.sweep(now);
+    for (const { owner } of link.smux.streams()) {
+      if (!(owner instanceof Pipe)) continue;
+      owner.sweep();
+      this.#stalled.note(owner, now);
+    }
+    this.#reportDropped(link);
+    if (now - this.#relievedAt < RELIEF_INTERVAL || this.#stalled.size === 0) return;
+    this.#relievedAt = now;
+    this.#giveUp(this.#stalled.choose(now), 'its memory');
+  }
+
+  /**
+   * Gives one connection up that has not moved for a minute and may never move again, because another needs its place.
+   * @returns whether there was one
+   */
+  makeRoom(now: number): boolean {
+    return this.#giveUp(this.#stalled.choose(now, 0, 1), 'its place');
+  }
+
+  #giveUp(pipes: readonly Pipe[], what: string): boolean {
+    for (const pipe of pipes) {
+      this.#options.logger.warn(
+        `given up, because nothing was read for a minute behind the end of one direction, and ${what} is needed: ${pipe.label}`,
+        { event: 'stream.reclaim', ...factsOf(pipe) },
+      );
+      pipe.destroy(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_CLOSED', `nothing was read for a minute, and ${what} is needed`));
+    }
+    return pipes.length > 0;
+  }
+
+  /** The same for streams whose connections are closed already. */
+  #reportDropped(link: Link): void {
+    const dropped = link.smux.takeDropped();
+    if (dropped === 0) return;
+    this.#options.logger.warn(
+      `${link.remoteLabel}: the rest of ${dropped} closed streams is given up, because nothing was read of them for a minute, and their memory is needed`,
+      { event: 'stream.reclaim', kcp: link.remoteLabel, dropped },
+    );
   }
 
   /** Ends all streams, or those of one link, and resets their connections. */
@@ -171,6 +216,7 @@ export class PipeSet {
   #ended(pipe: Pipe, error: Error | undefined): void {
     this.#pipes.get(pipe)?.();
     this.#pipes.delete(pipe);
+    this.#stalled.forget(pipe);
     const { stream, label } = pipe;
     if (error !== undefined)
       this.#log(`pipe: ${error.message} ${label}`, { event: 'stream.error', ...factsOf(pipe), error: error.message });

@@ -16,11 +16,6 @@ export const MAX_UNTAKEN: number = 256 * 1024;
 /** First bytes of a stream that are kept until it is known that the peer has got its beginning. */
 export const MAX_EARLY: number = 256 * 1024;
 
-/**
- * A peer that has sent FIN and then takes nothing for so long, in ms, has closed for good: on the wire that looks like a half close, and the
- * window of a closed stream never opens again (PROTOCOL smux §7).
- */
-const CLOSED_PEER_TIMEOUT = 60_000;
 /** Who brings so many bytes at once brings more in the same turn of the event loop, most likely. */
 const LARGE_READ = 32 * 1024;
 /** The longest timer there is, in ms. */
@@ -33,6 +28,8 @@ export interface PipeOptions {
   readonly qpp: QppPads | undefined;
   /** How long the end of a direction waits before it is passed on, in ms. */
   readonly closeWait: number;
+  /** What the stream still has for the connection can only be taken now: the session or the stream has ended. */
+  onStranded(pipe: Pipe): void;
   /** Called once, when both sides are closed; with an error when that was not orderly. */
   onDone(pipe: Pipe, error: Error | undefined): void;
 }
@@ -72,8 +69,6 @@ export class Pipe implements ByteEvents, Reader {
   #firstSn = 0;
   #joinedAt = 0;
   #detached = false;
-  #stuckSince = Number.POSITIVE_INFINITY;
-  #stuckLength = 0;
   #done = false;
 
   constructor(link: Link, stream: SmuxStream, connection: ByteConnection, options: PipeOptions) {
@@ -108,20 +103,18 @@ export class Pipe implements ByteEvents, Reader {
     this.#finish(error);
   }
 
-  /** Ends the pipe when its peer has closed and will not take what still waits; `now` in ms. */
-  sweep(now: number): void {
+  /** Comes with each heartbeat: what the peer has got by now need not be kept. */
+  sweep(): void {
     if (!this.#isFresh()) this.#early = undefined;
+  }
+
+  /** Bytes that wait for a reader who may never come: at a peer that has sent its FIN, or behind the end of the stream. */
+  get stalledBytes(): number {
     const { stream } = this;
-    const undelivered = stream.error === undefined ? 0 : stream.readableLength + this.#untaken;
+    if (this.#done) return 0;
+    if (stream.error !== undefined) return stream.readableLength + this.#untaken;
     // A path on which a frame takes minutes is slow, not closed: only the window tells.
-    const untaken = stream.windowClosed ? stream.bufferedAmount : 0;
-    const waiting = this.#outputOver ? untaken : undelivered;
-    if (waiting === 0 || waiting !== this.#stuckLength) {
-      this.#stuckSince = now;
-      this.#stuckLength = waiting;
-    } else if (now - this.#stuckSince >= CLOSED_PEER_TIMEOUT) {
-      this.destroy(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_CLOSED', 'the peer has closed and takes no more'));
-    }
+    return this.#outputOver && stream.windowClosed ? stream.bufferedAmount : 0;
   }
 
   /**
@@ -219,6 +212,7 @@ export class Pipe implements ByteEvents, Reader {
       this.received += chunk.end - chunk.start;
       this.connection.write(chunk.bytes.subarray(chunk.start, chunk.end), () => this.#taken(stream, chunk));
     }
+    if (stream.error !== undefined && this.stalledBytes > 0) this.#options.onStranded(this);
     if (stream.readableLength > 0) return;
     if (stream.error !== undefined) {
       // A reset takes back what the system has not sent: what the peer sent before its own goes first.

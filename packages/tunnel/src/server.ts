@@ -22,7 +22,7 @@ import { ReadBudget, ReadLine } from './read-line.ts';
 import { RefusalReport } from './refusals.ts';
 import { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
-import { TargetDialer } from './target-dialer.ts';
+import { type Outcome, TargetDialer } from './target-dialer.ts';
 
 /** Lines a minute about sessions of peers that know the key: those that begin, and those that end. */
 const SESSION_LINES = 200;
@@ -342,7 +342,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     }
     const remote = udp.socket.remote(link.session.path);
     const address = remote === undefined ? '' : addressGroup(remote);
-    const begun = this.#targets.connect(link, stream, address, (error, connection, release) => {
+    const connected: Outcome = (error, connection, release) => {
       if (connection === undefined) {
         this.#log(this.#failures, (more) => this.#resolved.logger.error(`${(error as Error).message}${more}`));
         return;
@@ -350,8 +350,9 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
       const { tcpKeepAlive } = this.#resolved;
       if (tcpKeepAlive > 0) connection.keepAlive(tcpKeepAlive);
       this.#pipes.join(link, stream, connection, false, release);
-    });
-    if (begun) return;
+    };
+    if (this.#targets.connect(link, stream, address, connected)) return;
+    if (this.#pipes.makeRoom(this.#host.now()) && this.#targets.connect(link, stream, address, connected)) return;
     stream.reset();
     link.kickLater();
     const { open, limit } = this.#host.connectionBudget;

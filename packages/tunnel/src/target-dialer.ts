@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT = 10_000;
 const DIALS_PER_TURN = 64;
 
 /** How an attempt ended: with a connection and what gives its place back, or with the reason why there is none. */
-type Outcome = (error: Error | undefined, connection: ByteConnection | undefined, release: () => void) => void;
+export type Outcome = (error: Error | undefined, connection: ByteConnection | undefined, release: () => void) => void;
 
 interface Attempt {
   readonly link: Link;

@@ -102,24 +102,76 @@ describe('a tunnel in a simulated world', () => {
     simulation.stop();
   });
 
-  it('gives up a target that has said its last word and reads nothing, after a minute', async () => {
+  it('waits for a target that has said its last word and reads nothing for ten minutes', async () => {
     const simulation = await Simulation.start({
       onTarget: (party) => {
         party.connection.pause();
         party.connection.end();
       },
     });
-    const reasons: (string | undefined)[] = [];
-    simulation.client.on('streamClosed', (_stream, error) => reasons.push((error as TunnelError | undefined)?.code));
     const app = simulation.connect();
-    app.send(20_000_000);
+    app.send(6_000_000);
     simulation.run(() => app.ended, SECOND);
-    simulation.world.clock.advanceBy(60 * SECOND);
+    simulation.world.clock.advanceBy(600 * SECOND);
     expect(app.closed).toBe(false);
-    simulation.run(() => app.closed, 30 * SECOND);
-    expect(app.error?.message).toContain('ECONNRESET');
-    expect(reasons).toEqual(['KCPTUN_ERR_TUNNEL_PEER_CLOSED']);
-    expect(simulation.client.stats().links).toHaveLength(1);
+    const [target] = simulation.targets;
+    target?.connection.resume();
+    simulation.run(() => target?.received === 6_000_000, 30 * SECOND);
+    expect(target).toMatchObject({ received: 6_000_000, wrong: -1, closed: false });
+    expect([...simulation.clientLines.lines, ...simulation.serverLines.lines]).toEqual([]);
+    simulation.stop();
+  });
+
+  it.each(['half', 'whole'])('an application that has said its last word pauses for 100 s; the target closes its %s', async (part) => {
+    const total = 6_000_000;
+    const simulation = await Simulation.start({
+      onTarget: (party) => {
+        party.send(total, 4);
+        // Behind all of its bytes; the whole connection is closed then.
+        if (part === 'whole') party.connection.end();
+      },
+    });
+    const app = simulation.connect(4);
+    app.send(1000);
+    app.connection.end();
+    simulation.run(() => app.received > 500_000, 20 * SECOND);
+    app.connection.pause();
+    simulation.world.clock.advanceBy(100 * SECOND);
+    app.connection.resume();
+    simulation.run(() => app.received === total && (part === 'half' || app.ended), 60 * SECOND);
+    expect(app).toMatchObject({ received: total, wrong: -1, ended: part === 'whole', error: undefined });
+    simulation.stop();
+  });
+
+  it('gives a connection up that has not moved for a minute when another needs its place, and says so', async () => {
+    const simulation = await Simulation.start({
+      serverFiles: 40,
+      onTarget: (party) => {
+        party.send(3_000_000, 4);
+      },
+    });
+    const { connectionBudget } = simulation.far;
+    const paused = Array.from({ length: connectionBudget.limit / 2 }, () => {
+      const app = simulation.connect(4);
+      app.send(10);
+      app.connection.end();
+      app.connection.pause();
+      return app;
+    });
+    simulation.world.clock.advanceBy(30 * SECOND);
+    const early = simulation.connect(4);
+    early.send(10);
+    simulation.world.clock.advanceBy(5 * SECOND);
+    expect(early.closed).toBe(true);
+    simulation.world.clock.advanceBy(60 * SECOND);
+    const late = simulation.connect(4);
+    late.send(10);
+    simulation.world.clock.advanceBy(5 * SECOND);
+    expect(late.received).toBe(3_000_000);
+    for (const app of paused) app.connection.resume();
+    simulation.world.clock.advanceBy(SECOND);
+    expect(paused.filter(({ closed }) => closed).length).toBe(1);
+    expect(simulation.serverLines.lines.filter((line) => line.startsWith('given up, because nothing was read'))).toHaveLength(1);
     simulation.stop();
   });
 
