@@ -50,6 +50,8 @@ export async function packTest() {
       totals.skipped.push('pack: everything after installing, because the npm registry can not be reached');
       return totals;
     }
+    await test('pnpm add kcptun-client kcptun-server ends well, and no package brings an install script or snappy', () =>
+      addByPnpm(tarballs, join(folder, 'pnpm-consumer')));
     if (await test('plain npm installs the tarballs into an empty folder', () => installAll(tarballs, consumer))) {
       await test('npx kcptun-server and npx kcptun-client carry a transfer', () => tryPrograms(consumer));
       await test('every library can be had by require', () => requireAll(consumer));
@@ -146,6 +148,39 @@ async function installAll(tarballs, consumer) {
   const files = readdirSync(tarballs).map((file) => join(tarballs, file));
   const { code, output } = await run('npm', ['install', '--no-audit', '--no-fund', ...files], { cwd: consumer, timeoutMs: 180_000 });
   if (code !== 0) throw new Error(output);
+}
+
+/**
+ * pnpm ends with 1 where a package has an install script that nobody has allowed. The tarballs stand for
+ * what the registry will have.
+ * @param {string} tarballs
+ * @param {string} consumer
+ */
+async function addByPnpm(tarballs, consumer) {
+  mkdirSync(consumer);
+  writeFileSync(join(consumer, 'package.json'), '{ "name": "consumer", "private": true }\n');
+  const files = new Map(
+    readdirSync(tarballs).map((file) => {
+      const manifest = untar(gunzipSync(readFileSync(join(tarballs, file)))).get('package.json');
+      return [JSON.parse(String(manifest)).name, `file:${join(tarballs, file)}`];
+    }),
+  );
+  const overrides = [...files].map(([name, file]) => `  '${name}': '${file}'\n`).join('');
+  writeFileSync(join(consumer, 'pnpm-workspace.yaml'), `packages: []\noverrides:\n${overrides}`);
+  const programs = PROGRAMS.map((name) => String(files.get(name)));
+  const { code, output } = await pnpm(['add', ...programs], { cwd: consumer, timeoutMs: 180_000 });
+  if (code !== 0) throw new Error(output);
+  const modules = join(consumer, 'node_modules');
+  const problems = [];
+  for (const manifest of readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((path) => /[\\/]package\.json$/.test(path))) {
+    const { name, scripts = {} } = JSON.parse(readFileSync(join(modules, manifest), 'utf8'));
+    const script = ['preinstall', 'install', 'postinstall'].find((each) => scripts[each] !== undefined);
+    if (script !== undefined) problems.push(`   ${name} has the script ${script}`);
+    if (name === 'snappy' || name === 'koffi') problems.push(`   ${name} was installed`);
+  }
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const started = await run(join(modules, '.bin', 'kcptun-client'), ['--version'], { cwd: consumer });
+  if (started.code !== 0) throw new Error(started.output);
 }
 
 /** @param {string} consumer */

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { Arena, BATCH_CAPACITY, DROPPED, PacketBatch, type RandomSource } from '@kcptun/common';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CryptMethod, createPacketCrypt } from '../src/index.ts';
-import { createNodePacketCrypt } from '../src/node/index.ts';
+import { createNodePacketCrypt, koffiPackage } from '../src/node/index.ts';
 import { NativeBlockCipher, NativeGcm, NativeMemory, nativeCiphers, whyNotNative } from '../src/node/native/ffi.ts';
 import { describeBackend, KEY, ONE_OF_A_KIND, openAll, payloads, sealAll, WITH_WASM, WITHOUT_MEMORY, WITHOUT_WASM } from './compliance.ts';
 
@@ -177,8 +177,8 @@ describe.skipIf(reason !== undefined)('native', () => {
 
 describe.skipIf(reason !== undefined)('where it can not run, the next backend does, and the log can say why', () => {
   const require = createRequire(import.meta.url);
-  const path = require.resolve('koffi');
-  const koffi = require('koffi') as { load(path: null): { func(...declaration: unknown[]): unknown } };
+  const path = require.resolve(koffiPackage());
+  const koffi = require(path) as { load(path: null): { func(...declaration: unknown[]): unknown } };
   const real = require.cache[path];
 
   beforeEach(() => {

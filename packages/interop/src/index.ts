@@ -8,5 +8,6 @@ export { type End, NetworkPair, namespacesMissing, poll } from './network-pair.t
 export { CASE_DIMENSIONS, isAllowed, type PlannedCase, planCases, shortPlan, titleOf } from './plan.ts';
 export { findPrograms, type Kind, type Programs, type Role } from './programs.ts';
 export { runCase } from './run-case.ts';
+export { findRuntime, type Runtime, type RuntimeName } from './runtimes.ts';
 export { parseSnmp, readSnmp } from './snmp.ts';
 export { startTunnel, Tunnel, type TunnelOptions } from './tunnel.ts';

@@ -32,6 +32,9 @@ export class DgramSocket implements DatagramSocket, Receiver {
   #batch: PacketBatch | undefined;
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
   readonly #queue: ReceiveQueue;
+  /** Where the runtime can not tell what waits (Deno), each datagram says when it has left. */
+  readonly #onSent: (() => void) | undefined;
+  #sending = 0;
   #closed = false;
   readonly local: SocketAddress;
   readonly bufferSizes: BufferSizes;
@@ -106,6 +109,12 @@ export class DgramSocket implements DatagramSocket, Receiver {
     queue: ReceiveQueue,
   ) {
     this.#socket = socket;
+    const tells = (socket as Partial<dgram.Socket>).getSendQueueSize !== undefined;
+    this.#onSent = tells
+      ? undefined
+      : () => {
+          this.#sending -= 1;
+        };
     this.#queue = queue;
     this.#pool = BatchPool.of(memory);
     this.#events = events;
@@ -132,7 +141,7 @@ export class DgramSocket implements DatagramSocket, Receiver {
     const socket = this.#socket;
     const slab = this.#slab;
     const { bytes, offset, length, count } = batch;
-    if (socket.getSendQueueSize() > MAX_SEND_QUEUE) return 0;
+    if (this.#bytesWaiting() > MAX_SEND_QUEUE) return 0;
     let at = 0;
     for (let index = 0; index < count; index++) {
       const size = length[index]!;
@@ -141,14 +150,27 @@ export class DgramSocket implements DatagramSocket, Receiver {
       const packet = slab.subarray(at, at + size);
       at += size;
       if (this.#remote !== undefined && !this.#anySource) {
-        socket.send(packet);
+        if (this.#onSent === undefined) socket.send(packet);
+        else this.#countSend((sent) => socket.send(packet, sent));
         continue;
       }
       const remote = this.remote(batch.path[index]!);
-      if (remote !== undefined) socket.send(packet, remote.port, remote.address);
+      if (remote === undefined) continue;
+      if (this.#onSent === undefined) socket.send(packet, remote.port, remote.address);
+      else this.#countSend((sent) => socket.send(packet, remote.port, remote.address, sent));
     }
-    if (socket.getSendQueueCount() > 0) this.#slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+    if (this.#bytesWaiting() > 0) this.#slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
     return count;
+  }
+
+  /** Bytes that the runtime has not handed to the system yet. */
+  #bytesWaiting(): number {
+    return this.#onSent === undefined ? this.#socket.getSendQueueSize() : this.#sending * MAX_DATAGRAM;
+  }
+
+  #countSend(send: (sent: () => void) => void): void {
+    this.#sending += 1;
+    send(this.#onSent as () => void);
   }
 
   remote(path: number): SocketAddress | undefined {

@@ -4,6 +4,7 @@
 import { endianness } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import type { KernelMemory } from '@kcptun/common';
+import { koffiPackage } from '@kcptun/crypt/node';
 import type { DatagramEvents, DatagramOptions, DatagramSocket } from '../host.ts';
 import { DgramSocket } from './datagram-socket.ts';
 import { SystemCalls } from './native/ffi.ts';
@@ -64,6 +65,6 @@ function prepare(memory: KernelMemory, queue: ReceiveQueue): NativeShared | stri
     return nativeWorks(shared) ? shared : 'self-test failed';
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'MODULE_NOT_FOUND' ? 'koffi is not installed' : (message.split('\n')[0] ?? message);
+    return code === 'MODULE_NOT_FOUND' ? `${koffiPackage()} is not installed` : (message.split('\n')[0] ?? message);
   }
 }

@@ -1,6 +1,6 @@
 // A receiver that sees the TOS or traffic class of each datagram, by recvmsg: Node does not show it.
 
-import { createRequire } from 'node:module';
+import { type Koffi, loadKoffi } from '@kcptun/crypt/node';
 
 type Call = (...args: (number | bigint)[]) => number;
 
@@ -24,14 +24,14 @@ export interface MarkedDatagram {
 /** A socket on the loopback address of a family. */
 export class MarkReceiver {
   readonly port: number;
-  readonly #koffi: typeof import('koffi');
+  readonly #koffi: Koffi;
   readonly #fd: number;
   readonly #memory: Buffer = Buffer.from(new ArrayBuffer(4096));
   readonly #call: Record<'recvmsg' | 'poll' | 'close', Call>;
 
   /** @param port - 0 for any */
   constructor(family: 4 | 6, port = 0) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const koffi = loadKoffi();
     const program = koffi.load(null);
     const func = (prototype: string): Call => program.func(prototype) as Call;
     this.#koffi = koffi;

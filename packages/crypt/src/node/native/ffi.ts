@@ -5,9 +5,9 @@
 // It is made for the first cipher and freed with the last one. OpenSSL's error queue is left as it was found.
 
 import { getFips } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { checkBytes, checkInteger } from '@kcptun/common';
 import { CryptError } from '../../errors.ts';
+import { type CFunction, type Koffi, koffiPackage, loadKoffi } from './koffi.ts';
 
 /** A number that C takes for a pointer, as wide as one here; 0 is NULL. */
 const POINTER = 'uintptr_t';
@@ -18,14 +18,6 @@ const TAG_SIZE = 16;
 const NONCE_SIZE = 12;
 const MAX_KEY_SIZE = 32;
 const MAX_IV_SIZE = 16;
-
-type CFunction = (...args: (number | string | null)[]) => number;
-
-/** What is used of `koffi`. */
-interface Koffi {
-  load(path: null): { func(name: string, result: string, parameters: string[]): CFunction };
-  address(value: ArrayBufferLike): bigint;
-}
 
 interface Bound {
   readonly koffi: Koffi;
@@ -66,7 +58,7 @@ let library: Library | undefined;
 /** Binds OpenSSL's functions, once a thread. Throws with the reason where that is impossible. */
 function bind(): Bound {
   if (bound !== undefined) return bound;
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const koffi = loadKoffi();
   const program = koffi.load(null);
   const declare = (name: string, result: string, ...parameters: string[]): CFunction => program.func(name, result, parameters);
   const init = [POINTER, POINTER, POINTER, POINTER, POINTER];
@@ -106,6 +98,7 @@ export function whyNotNative(): string | undefined {
     bind();
     return undefined;
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return `${koffiPackage()} is not installed`;
     return error instanceof Error ? (error.message.split('\n')[0] as string) : String(error);
   }
 }

@@ -3,6 +3,7 @@
 import { constants, endianness } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import type { KernelMemory } from '@kcptun/common';
+import { koffiPackage } from '@kcptun/crypt/node';
 import { formatAddress } from '../../address.ts';
 import { TransportError } from '../../errors.ts';
 import type { DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../../host.ts';
@@ -78,7 +79,7 @@ function prepare(memory: KernelMemory, queue: ReceiveQueue, now: () => number, s
     return { calls, sending: new SegmentTable(calls), receiving: new ReceiveTable(calls, memory), memory, queue, now };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'MODULE_NOT_FOUND' ? 'needs koffi, which is not installed' : `needs native code: ${message.split('\n')[0]}`;
+    return code === 'MODULE_NOT_FOUND' ? `needs ${koffiPackage()}, which is not installed` : `needs native code: ${message.split('\n')[0]}`;
   }
 }
 

@@ -6,9 +6,8 @@
 //   - Pointers are passed as numbers (below 2^53), calls return a negated errno instead of throwing, and nothing here runs foreign code:
 //     the readiness callback only tells that something is ready, because an exception inside of it would stop the event loop.
 
-import { createRequire } from 'node:module';
+import { type Koffi, loadKoffi } from '@kcptun/crypt/node';
 
-type Koffi = typeof import('koffi');
 type Call = (...args: number[]) => number;
 
 const SOCK_FLAGS = 0o4000 | 0o2000000; // SOCK_NONBLOCK, SOCK_CLOEXEC; the same on x64 and arm64
@@ -74,7 +73,7 @@ export class SystemCalls {
    * @throws whatever koffi throws when it is not installed, may not be loaded or does not find a function
    */
   constructor() {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const koffi = loadKoffi();
     const program = koffi.load(null);
     const call = (prototype: string): Call => program.func(prototype) as Call;
     this.#koffi = koffi;
