@@ -44,6 +44,8 @@ export function serverOptions(o: ServerOptions, logger: Logger): TunnelServerOpt
 function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): TunnelOptions {
   return {
     key: o.key,
+    // As in the Go programs; a warning says what that means.
+    allowEmptyKey: true,
     crypt: o.crypt as CryptMethod,
     compression: !o.nocomp,
     ...(o.QPP ? { qpp: { count: o.QPPCount, generation: o.QPPGen } } : {}),

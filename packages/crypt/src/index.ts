@@ -1,7 +1,7 @@
 /** The 15 packet ciphers of kcptun, their framing and key derivation, and QPP; batches of packets, selectable backends. */
 export { createPacketCrypt } from './create.ts';
 export { CryptError, type CryptErrorCode } from './errors.ts';
-export { deriveKey } from './key.ts';
+export { checkPassword, deriveKey } from './key.ts';
 export { CRYPT_METHODS, type CryptMethod, type Integrity, nonceOffsetOf, resolveCryptMethod } from './methods.ts';
 export type { PacketCrypt, PacketCryptOptions } from './packet-crypt.ts';
 export {

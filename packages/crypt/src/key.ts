@@ -17,11 +17,29 @@ const XOR_SALT = 'sH3CIVoF#rWLtJo6';
 const XOR_ITERATIONS = 32;
 
 /**
+ * Checks a password that a user of a library gives. What is missing, like the value of an environment
+ * variable that is not set, must not become the empty key, which everybody has.
+ * @param allowEmpty - whether the empty key was asked for
+ * @throws {TypeError} when it is missing or neither text nor bytes
+ * @throws {RangeError} when it is empty and that was not asked for
+ */
+export function checkPassword(password: unknown, allowEmpty: boolean): void {
+  if (typeof password !== 'string' && !(password instanceof Uint8Array)) {
+    throw new TypeError(`key must be a string, got ${password === null ? 'null' : typeof password}`);
+  }
+  if (password.length === 0 && !allowEmpty) {
+    throw new RangeError('key must not be empty: anyone could use the tunnel; allowEmptyKey: true takes it all the same');
+  }
+}
+
+/**
  * The 32-byte key of a password: PBKDF2-HMAC-SHA1, salt `kcp-go`, 4096 iterations (PROTOCOL crypt §1). Takes some 10 ms.
  * @param password - the `--key` text; taken as UTF-8
  * @returns the derived key; the caller owns it and should overwrite it when it is no longer needed
+ * @throws {TypeError} when password is missing
  */
 export function deriveKey(password: string): Uint8Array {
+  checkPassword(password, true);
   return pbkdf2(sha1, new TextEncoder().encode(password), new TextEncoder().encode(KEY_SALT), { c: KEY_ITERATIONS, dkLen: KEY_SIZE });
 }
 

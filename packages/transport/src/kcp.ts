@@ -3,7 +3,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { checkInteger } from '@kcptun/common';
-import type { CryptMethod } from '@kcptun/crypt';
+import { type CryptMethod, checkPassword } from '@kcptun/crypt';
 import { parseSessionParameters, type Session, SessionCensus, type SessionLimits, type SessionParameters } from '@kcptun/session';
 import { TransportError } from './errors.ts';
 import type { Host, SocketAddress } from './host.ts';
@@ -15,8 +15,10 @@ import { UdpEndpoint } from './udp-endpoint.ts';
 
 /** What both ends of a KCP connection are made with. `key`, `crypt` must be equal at both ends. */
 export interface KcpOptions extends Partial<SessionParameters>, KcpConnectionOptions {
-  /** Shared secret, any text. */
+  /** Shared secret, any text but the empty one. */
   readonly key: string;
+  /** Takes the empty key, which everybody has; default false. */
+  readonly allowEmptyKey?: boolean;
   /** Packet encryption, default `aes`. */
   readonly crypt?: CryptMethod;
   /** Wanted size of the kernel's socket buffers in bytes, default 4194304. */
@@ -56,6 +58,7 @@ interface Setup {
 let processHost: Host | undefined;
 
 function setUp(options: KcpOptions): Setup {
+  checkPassword(options.key, options.allowEmptyKey ?? false);
   const parameters = parseSessionParameters(pickParameters(options));
   let { host } = options;
   if (host === undefined) {

@@ -1,7 +1,7 @@
 // What a tunnel is made with: checked and filled in once, so that nothing below checks or defaults again.
 
 import { checkInteger, type Logger, SILENT_LOGGER } from '@kcptun/common';
-import { CRYPT_METHODS, type CryptMethod, QPP_MAX_PADS, type QppGeneration } from '@kcptun/crypt';
+import { CRYPT_METHODS, type CryptMethod, checkPassword, QPP_MAX_PADS, type QppGeneration } from '@kcptun/crypt';
 import { parseSessionParameters, type SessionParameters, type SessionTuning } from '@kcptun/session';
 import { parseSmuxConfig, type SmuxConfig } from '@kcptun/smux';
 import { createNodeHost, type Host, type PortRangeAddress, type StreamAddress } from '@kcptun/transport';
@@ -17,8 +17,10 @@ export interface QppOptions {
 
 /** Options that client and server share. Must be equal at both ends: key, crypt, compression, qpp, smux.version. */
 export interface TunnelOptions {
-  /** Shared secret, any text (upstream: `--key`). */
+  /** Shared secret, any text but the empty one (upstream: `--key`). */
   readonly key: string;
+  /** Takes the empty key, which everybody has; default false. */
+  readonly allowEmptyKey?: boolean;
   /** Packet encryption, default `aes` (upstream: `--crypt`). */
   readonly crypt?: CryptMethod;
   /** Snappy compression of the stream, default on (upstream: on unless `--nocomp`). */
@@ -142,6 +144,7 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
     throw new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `crypt must be one of ${CRYPT_METHODS.join(', ')}, got ${String(crypt)}`);
   }
   try {
+    checkPassword(options.key, options.allowEmptyKey ?? false);
     return {
       key: options.key,
       crypt,
