@@ -2,6 +2,7 @@
 // without a value, the word behind a flag its value whatever it looks like. What Go drops in silence (a stray word with all that follows) is a problem here.
 // The result is handed to yargs in one spelling, `--name=value`, in which it can not misread anything.
 
+import { findOddCharacter } from './odd-characters.ts';
 import type { OptionSpec, Side } from './option-spec.ts';
 import { findOption } from './options.ts';
 import { explainRetired, findSimilar } from './suggestions.ts';
@@ -30,14 +31,26 @@ export function scanArguments(side: Side, argv: readonly string[]): ScannedArgum
   const problems: string[] = [];
   let help = false;
   let version = false;
+  /** A flag whose value is a secret: a later word without a dash may be a part of it that nobody quoted. */
+  let secret: string | undefined;
+  /** The same of the flag given last, which may also be a misspelt one. */
+  let last: string | undefined;
 
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] ?? '';
+    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word);
+    const unknown = match !== null && findOption(side, match[1] ?? '') === undefined;
+    const behindSecret = unknown && last !== undefined && last === secret;
+    const hidden = match === null || behindSecret ? (last ?? secret) : undefined;
+    if (hidden !== undefined && !isHelp(match)) {
+      // Of the rest nothing is read or shown, whatever it looks like.
+      problems.push(`${hidden}: more words follow than its value; put a value with blanks in quotes: ${hidden} "two words"`);
+      break;
+    }
     if (word === '--') {
       problems.push(...argv.slice(at + 1).map((extra) => explainWord(extra, undefined, side)));
       break;
     }
-    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word);
     if (match === null) {
       if (word === 'help' || word === 'h') help = true;
       else problems.push(explainWord(word, argv[at - 1], side));
@@ -58,11 +71,18 @@ export function scanArguments(side: Side, argv: readonly string[]): ScannedArgum
       const retired = explainRetired(name);
       // Without its value, which may be the secret of a misspelt --key.
       const [flag] = word.split('=', 1);
-      problems.push(retired === undefined ? `${flag}: there is no such flag; ${suggest(side, name)}` : `--${name} ${retired}`);
+      const odd = findOddCharacter(flag ?? '');
+      if (odd !== undefined) problems.push(`${flag}: there is no such flag; it ${odd}`);
+      else problems.push(retired === undefined ? `${flag}: there is no such flag; ${suggest(side, name)}` : `--${name} ${retired}`);
       // The word behind it would be its value: one mistake, one line.
       if (text === undefined && at + 1 < argv.length && !argv[at + 1]?.startsWith('-')) at += 1;
+      // It may be --key, misspelt.
+      last = flag;
+      if (findSimilar(side, name)?.secret === true) secret = flag;
       continue;
     }
+    last = option.secret === true ? `--${option.name}` : undefined;
+    secret = last ?? secret;
     text ??= option.type === 'boolean' ? 'true' : option.bare;
     if (text === undefined) {
       at += 1;
@@ -71,7 +91,10 @@ export function scanArguments(side: Side, argv: readonly string[]): ScannedArgum
         problems.push(`--${option.name}: the value is missing; write --${option.name} VALUE`);
         break;
       }
-      if (isFlag(side, text)) warnings.push(`--${option.name} takes ${text} as its value, which looks like a flag`);
+      if (isFlag(side, text)) {
+        const shown = option.secret === true ? 'the word behind it' : text;
+        warnings.push(`--${option.name} takes ${shown} as its value, which looks like a flag`);
+      }
     }
     flags.push({ option, text });
   }
@@ -88,7 +111,14 @@ function isFlag(side: Side, word: string): boolean {
   return name !== undefined && findOption(side, name) !== undefined;
 }
 
+function isHelp(match: RegExpExecArray | null): boolean {
+  return match !== null && match[2] === undefined && ['help', 'h', 'version', 'v'].includes(match[1] ?? '');
+}
+
 function explainWord(word: string, before: string | undefined, side: Side): string {
+  if (word === '') return '"": unexpected empty word; was it a variable that is not set?';
+  const odd = findOddCharacter(word);
+  if (odd !== undefined) return `${word}: ${odd}`;
   const previous = findOption(side, before?.replace(/^--?/, '') ?? '');
   if (before?.startsWith('-') && previous !== undefined && (previous.type === 'boolean' || previous.bare !== undefined)) {
     return `${word}: unexpected word; --${previous.name} takes no separate value, write --${previous.name}=${word}`;

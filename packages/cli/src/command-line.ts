@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { scanArguments } from './argv.ts';
 import { parseConfigFile } from './config-file.ts';
 import { ConfigError } from './errors.ts';
+import { findOddCharacter, showText } from './odd-characters.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { type OptionsOf, optionsOf, type Shell } from './options.ts';
 import { readFlags } from './parser.ts';
@@ -99,10 +100,10 @@ class Collected {
   }
 
   takeText(option: OptionSpec, text: string, origin: Origin, source: string): void {
-    const label = option.secret ? source : `${source} ${text === '' ? '""' : text}`;
+    const label = option.secret ? source : `${source} ${showText(text)}`;
     const parsed = parseValue(option, text);
     if (parsed.value === undefined) {
-      this.problems.push(`${label}: ${parsed.problem}`);
+      this.problems.push(`${label}: ${parsed.problem}${explainText(text)}`);
       return;
     }
     if (parsed.warning !== undefined) this.warnings.push(`${label} ${parsed.warning}`);
@@ -135,7 +136,8 @@ class Collected {
   }
 
   refuse(name: string, text: string): void {
-    this.problems.push(`${this.#labels.get(name)}: ${text}`);
+    const value = this.values[name];
+    this.problems.push(`${this.#labels.get(name)}: ${text}${typeof value === 'string' ? explainText(value) : ''}`);
   }
 
   #take(option: OptionSpec, given: OptionValue, origin: Origin, label: string): void {
@@ -147,13 +149,23 @@ class Collected {
     }
     const problem = checkRange(option, value);
     if (problem !== undefined) {
-      this.problems.push(`${label}: ${problem}`);
+      this.problems.push(`${label}: ${problem}${typeof value === 'string' ? explainText(value) : ''}`);
       return;
+    }
+    if (option.secret === true && /^[\u2018-\u201F].*[\u2018-\u201F]$/u.test(String(value))) {
+      this.warnings.push(`${label} has typographic quotes around it, which are part of the value; plain ones are not`);
     }
     this.values[option.name] = value;
     this.origins[option.name] = origin;
     this.#labels.set(option.name, label);
   }
+}
+
+/** Why a text is wrong that looks right, or is empty. */
+function explainText(text: string): string {
+  if (text === '') return ' (was it a variable that is not set?)';
+  const odd = findOddCharacter(text);
+  return odd === undefined ? '' : ` (it ${odd})`;
 }
 
 function explainReadError(error: NodeJS.ErrnoException): string {

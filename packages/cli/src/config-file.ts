@@ -3,6 +3,7 @@
 // value of the wrong type (`"mtu": "1350"`) there is a warning too if it can mean only one thing.
 
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { findOddCharacter } from './odd-characters.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { findOption, optionsOf } from './options.ts';
 import { explainRetired, findSimilar } from './suggestions.ts';
@@ -51,6 +52,9 @@ export function parseConfigFile(side: Side, path: string, text: string): ConfigF
     if (read.value === undefined) {
       problems.push(`${label}${read.problem}`);
       continue;
+    }
+    if (option.secret !== true && /[\b\f\n\r\t]/.test(String(read.value))) {
+      warnings.push(`${label} has a control character in it: a backslash in a string is written twice, like "C:\\\\temp"`);
     }
     if (values.has(option)) warnings.push(`${label} is given more than once: the last one wins`);
     values.set(option, read.value);
@@ -147,10 +151,13 @@ const SYNTAX_TEXT: Readonly<Record<string, string>> = {
   CloseBraceExpected: 'the closing brace is missing',
   CloseBracketExpected: 'the closing bracket is missing',
   UnexpectedEndOfString: 'the closing quote is missing',
+  InvalidEscapeCharacter: String.raw`a backslash in a string is written twice, like "C:\\kcptun"`,
 };
 
 /** The first JSON value of a text: upstream looks no further, and files with a tail exist. */
 function parseFirstValue(text: string): FirstValue {
+  // Read as UTF-8, UTF-16 has a zero behind each plain letter.
+  if (/^\uFFFD?\uFFFD?.?\0/su.test(text)) return { rest: '', problem: 'is UTF-16, not UTF-8; save it anew as UTF-8' };
   if (text.trim() === '') return { rest: '', problem: 'the file is empty; it must hold one JSON object' };
   const errors: ParseError[] = [];
   let root: Node | undefined;
@@ -169,6 +176,7 @@ function parseFirstValue(text: string): FirstValue {
 
 function explainSyntax(text: string, { offset, error }: ParseError): string {
   const lines = text.slice(0, offset).split('\n');
-  const what = SYNTAX_TEXT[printParseErrorCode(error)];
+  const odd = findOddCharacter(text.slice(offset, offset + 1));
+  const what = odd === undefined ? SYNTAX_TEXT[printParseErrorCode(error)] : `the place ${odd}`;
   return `: see line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}${what === undefined ? '' : ` (${what})`}`;
 }

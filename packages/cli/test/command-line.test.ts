@@ -259,7 +259,11 @@ describe('problems', () => {
       '--remoteaddr vps:0: is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535',
     ],
     ['client', ['-l', '12948'], '--localaddr 12948: has no colon; write :12948'],
-    ['client', ['-l', ''], '--localaddr "": is empty; write host:port, :port or the path of a unix socket'],
+    [
+      'client',
+      ['-l', ''],
+      '--localaddr "": is empty; write host:port, :port or the path of a unix socket (was it a variable that is not set?)',
+    ],
     ['client', ['-l', '::1:80'], '--localaddr ::1:80: is no address; write host:port with a number as port, and IPv6 as [::1]:port'],
     ['server', ['-t', 'h:65536'], '--target h:65536: has a port that is out of range; use 1 to 65535'],
     ['server', ['-t', 'h:0'], '--target h:0: has a port that is out of range; use 1 to 65535'],
