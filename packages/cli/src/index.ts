@@ -6,6 +6,7 @@ export { completionScript } from './completion.ts';
 export { type ConfigFile, parseConfigFile } from './config-file.ts';
 export { ConfigError, type ConfigErrorCode } from './errors.ts';
 export { formatGoTime, type GoTime, localGoTime } from './go-time.ts';
+export { closeUnaskedInspector } from './inspector.ts';
 export { createLog, formatTime, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type LogOptions } from './log.ts';
 export { LogFile } from './log-file.ts';
 export { OPTION_DOCS } from './option-docs.ts';

@@ -1,6 +1,5 @@
 // The life of a program as its surroundings see it: log, signals, files, exit codes. What it does meanwhile is the tunnel's.
 
-import { closeSync, openSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import { isKcptunError, type Logger } from '@kcptun/common';
 import { TunnelClient, type TunnelServer } from '@kcptun/tunnel';
@@ -18,6 +17,7 @@ import { memoryLine, QPP_LINE, settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
 import { guardLine, snmpLine } from './snmp-line.ts';
 import { startSnmpLog } from './snmp-log.ts';
+import { Stdio } from './stdio.ts';
 
 /** What a stop may take beyond the wait for open connections, in ms, as the service manager is told. */
 const STOP_RESERVE = 2000;
@@ -26,12 +26,13 @@ type Tunnel = TunnelClient | TunnelServer;
 
 /** Reads the command line of this process and runs what it says until a signal ends it; never returns an exit code but sets it. */
 export async function runProgram<S extends Side>(side: S, create: (settings: Settings<S>, logger: Logger) => Tunnel): Promise<void> {
-  surviveBrokenPipes();
+  const stdio = new Stdio();
+  const complain = (text: string): void => stdio.complain(text);
   const settings = await readSettings(side, {
     argv: process.argv.slice(2),
     env: process.env,
-    print: (text) => process.stdout.write(text),
-    complain: (text) => process.stderr.write(text),
+    print: (text) => stdio.print(text),
+    complain,
   });
   if (typeof settings === 'number') {
     process.exitCode = settings;
@@ -40,16 +41,16 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
   const { options } = settings;
   let file: LogFile | undefined;
   try {
-    file = openLogFile(options);
+    file = openLogFile(options, complain);
   } catch (error) {
-    process.stderr.write(`kcptun-${side}: --log ${options.log}: can not be opened: ${(error as Error).message}\n`);
+    complain(`kcptun-${side}: --log ${options.log}: can not be opened: ${(error as Error).message}\n`);
     process.exitCode = EXIT_USAGE;
     return;
   }
   const logger = createLog({
     format: options['log-format'],
     level: options['log-level'],
-    ...(file === undefined ? {} : { write: (line) => file.write(line) }),
+    write: file === undefined ? streamOf(options.log, stdio) : (line) => file.write(line),
   });
   endOnUncaught(logger);
   const manager = new ServiceManager(process.env, logger);
@@ -59,7 +60,7 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
   if (advice !== undefined) logger.warn(advice);
   try {
     const tunnel = create(settings, logger);
-    handleSignals({ tunnel, seconds: options['drain-timeout'], logger, file, manager });
+    handleSignals({ tunnel, seconds: options['drain-timeout'], logger, file, manager, stdio });
     logger.info('initiating key derivation');
     await tunnel.start();
     logger.info('key derivation done');
@@ -80,15 +81,18 @@ function explainFailure<S extends Side>({ side, options }: Settings<S>, error: E
   return `${flag}: ${error.message}`;
 }
 
-/** Whoever reads our output may go away: that is no reason to end. */
-function surviveBrokenPipes(): void {
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
+/** Names of the standard streams: to open them anew is impossible where they are sockets, and takes rights that the program may not have. */
+const STANDARD_OUTPUT = ['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'];
+const STANDARD_ERROR = ['/dev/stderr', '/dev/fd/2', '/proc/self/fd/2'];
+
+function openLogFile(options: SharedOptions, complain: (text: string) => void): LogFile | undefined {
+  if (['', ...STANDARD_OUTPUT, ...STANDARD_ERROR].includes(options.log)) return undefined;
+  return new LogFile(options.log, (problem) => createLog({ format: options['log-format'], write: complain }).error(problem));
 }
 
-function openLogFile(options: SharedOptions): LogFile | undefined {
-  if (options.log === '') return undefined;
-  return new LogFile(options.log, (problem) => createLog({ format: options['log-format'] }).error(problem));
+/** Where lines go that no log file takes. */
+function streamOf(path: string, stdio: Stdio): (line: string) => void {
+  return STANDARD_OUTPUT.includes(path) ? (line) => stdio.print(line) : (line) => stdio.complain(line);
 }
 
 /** An error that nothing expected is a fault of the program: it says so in one line and ends, because nothing is certain any more. */
@@ -108,10 +112,14 @@ interface Life {
   readonly logger: Logger;
   readonly file: LogFile | undefined;
   readonly manager: ServiceManager;
+  readonly stdio: Stdio;
 }
 
+/** A shell that ends tells its programs so before their terminal is gone: it is looked for again after this time, in ms. */
+const TERMINAL_LOOK = 1000;
+
 function handleSignals(life: Life): void {
-  const { tunnel, logger, file, manager } = life;
+  const { tunnel, logger, file, manager, stdio } = life;
   stopOnSignals({ stop: (signal) => stop(signal, life), exit: (code) => process.exit(code) });
   // Windows has neither of these; there, SIGHUP stands for a console that was closed, after which the system ends the program.
   if (process.platform === 'win32') return;
@@ -121,10 +129,11 @@ function handleSignals(life: Life): void {
     logger.info(guardLine(guards), { event: 'guards', ...guards });
   });
   process.on('SIGHUP', () => {
-    if (file === undefined && terminalIsGone()) {
+    if (stdio.terminalIsGone) {
       process.kill(process.pid, 'SIGTERM');
       return;
     }
+    if (stdio.hasTerminal) setTimeout(endWithTerminal, TERMINAL_LOOK, stdio).unref();
     let text = 'SIGHUP: nothing to do, there is no --log to open anew';
     manager.reload(() => {
       if (file === undefined) return;
@@ -134,15 +143,9 @@ function handleSignals(life: Life): void {
   });
 }
 
-/** A program that was started in a terminal ends with it; one that has no terminal gets SIGHUP from someone who wants its log re-opened. */
-function terminalIsGone(): boolean {
-  if (!process.stderr.isTTY) return false;
-  try {
-    closeSync(openSync('/dev/tty', 'r'));
-    return false;
-  } catch {
-    return true;
-  }
+/** A program that was started in a terminal ends with it; one that has none gets SIGHUP from someone who wants its log re-opened. */
+function endWithTerminal(stdio: Stdio): void {
+  if (stdio.terminalIsGone) process.kill(process.pid, 'SIGTERM');
 }
 
 async function stop(signal: StopSignal, { tunnel, seconds, logger, manager }: Life): Promise<void> {

@@ -9,7 +9,7 @@ import { expect, onTestFinished } from 'vitest';
 
 export type Side = 'client' | 'server';
 
-function mainOf(side: Side): string {
+export function mainOf(side: Side): string {
   const path = fileURLToPath(new URL(`../../../kcptun-${side}/dist/main.js`, import.meta.url));
   if (!existsSync(path)) throw new Error(`${path} is missing: build first, with \`npm run build\` or \`npx tsc -b\``);
   return path;

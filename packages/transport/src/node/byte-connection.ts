@@ -152,7 +152,9 @@ export function connectBytes(
   const socket = net.connect({ ...address, allowHalfOpen: true, onread: reader.onread });
   const fail = (cause: Error): void => {
     socket.destroy();
-    callback(new TransportError('KCPTUN_ERR_TRANSPORT_CONNECT', cause.message, { cause }), undefined);
+    // Node adds the local address, which a socket without a descriptor does not have.
+    const message = cause.message.replace(/ - Local \(undefined:undefined\)$/, '');
+    callback(new TransportError('KCPTUN_ERR_TRANSPORT_CONNECT', message, { cause }), undefined);
   };
   socket.once('error', fail);
   socket.once('connect', () => {
