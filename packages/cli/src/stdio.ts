@@ -18,7 +18,7 @@ export class Stdio {
   readonly #error: LossyWriter = new LossyWriter(() => process.stderr);
 
   constructor() {
-    process.on('exit', releaseTerminals);
+    if (process.platform !== 'win32') process.on('exit', releaseTerminals);
   }
 
   /** Writes to standard output; what it does not take is lost. */
