@@ -1,7 +1,7 @@
 // Programs whose terminal, reader or disk goes away: they end in order, when they should, and only then.
 // The terminals are real: `script` makes them, and takes them away when it is killed.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
@@ -20,15 +20,17 @@ const FLAGS: Readonly<Record<Side, string>> = {
 /** A shell script that runs in a terminal of its own, and outlives it. */
 class InTerminal {
   readonly folder: string = newFolder();
-  readonly #script;
+  readonly #script: ChildProcess;
 
   /** @param commands - `$folder` is the folder of the test; the exit code of the last one is kept */
   constructor(commands: string) {
     const file = join(this.folder, 'run.sh');
     // Node takes the signal although the shell ignores it.
     writeFileSync(file, `trap '' HUP\nfolder='${this.folder}'\n${commands}\necho $? > "$folder/code"\n`);
-    const options = { stdio: ['pipe', 'ignore', 'ignore'], detached: true } as const;
-    this.#script = spawn('script', ['-qfec', `sh '${file}'`, join(this.folder, 'output')], options);
+    this.#script = spawn('script', ['-qfec', `sh '${file}'`, join(this.folder, 'output')], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
     onTestFinished(() => this.closeTerminal());
   }
 
