@@ -26,6 +26,8 @@ export interface SnappyDecoderOptions {
 
 /** Reads a snappy stream: feed with `handleData`, take `outputLength` bytes at `outputOffset` of `outputBytes`, say so with `consumed`. */
 export class SnappyDecoder {
+  /** Chunks whose header was read, those that are skipped included: what a stream costs beyond its bytes. */
+  chunks = 0;
   readonly #codec: BlockCodec;
   readonly #header: Uint8Array = new Uint8Array(CHUNK_HEADER);
   #headerLength = 0;
@@ -78,7 +80,9 @@ export class SnappyDecoder {
         continue;
       }
       if (this.#headerLength < CHUNK_HEADER) {
-        this.#header[this.#headerLength++] = bytes[at++]!;
+        const header = this.#header;
+        const stop = Math.min(end, at + CHUNK_HEADER - this.#headerLength);
+        while (at < stop) header[this.#headerLength++] = bytes[at++]!;
         if (this.#headerLength === CHUNK_HEADER) this.#handleHeader();
         continue;
       }
@@ -99,6 +103,7 @@ export class SnappyDecoder {
   }
 
   #handleHeader(): void {
+    this.chunks += 1;
     const type = this.#header[0]!;
     const length = this.#chunkLength();
     if (!this.#begun && type !== CHUNK_IDENTIFIER) this.#fail('corrupt');

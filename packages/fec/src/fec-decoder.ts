@@ -390,7 +390,7 @@ export class FecDecoder {
   }
 
   #tune(tuner: AutoTuner): void {
-    tuner.sort();
+    if (!tuner.sort()) return;
     const dataShards = tuner.period(true);
     const parityShards = tuner.period(false);
     if (dataShards <= 0 || parityShards <= 0 || dataShards + parityShards >= MAX_SHARDS) return;

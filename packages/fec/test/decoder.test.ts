@@ -3,7 +3,7 @@ import { fc, test as property } from '@fast-check/vitest';
 import { Arena, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
 import { Random } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
-import { AutoTuner } from '../src/auto-tuner.ts';
+import { AutoTuner, MAX_TUNE_STEPS } from '../src/auto-tuner.ts';
 import {
   FEC_TYPE_DATA,
   FEC_TYPE_OOB,
@@ -281,6 +281,19 @@ describe('tuning', () => {
     for (const seqid of random.shuffle(ids)) tuner.sample((seqid >= first ? seqid - first : seqid + 13) % 13 < 10, seqid);
     tuner.sort();
     expect(tuner.period(true)).toBe(10);
+  });
+
+  test('an order that no path makes is put right once in a while, not with each packet', () => {
+    const tuner = new AutoTuner();
+    let sorted = 0;
+    const packets = 20 * TUNE_SAMPLES;
+    for (let index = 0; index < packets; index++) {
+      tuner.sample(false, 0x7ffffff0 - 2 * index);
+      if (tuner.sort()) sorted += 1;
+    }
+    // 33,153 steps for each of them before.
+    expect(tuner.steps / packets).toBeLessThan((40_000 + MAX_TUNE_STEPS) / TUNE_SAMPLES);
+    expect(sorted).toBeGreaterThanOrEqual(19);
   });
 
   test('a decoder that guessed wrong recovers after a clean stretch', () => {

@@ -14,11 +14,16 @@
 //       [ DONE, or acknowledged | counted one by one         )        witness: highest acknowledged one before `settled`
 
 import { serialDiff } from '@kcptun/common';
+import { AckCounts } from './ack-counts.ts';
 import { FASTACK_DONE } from './constants.ts';
 import type { SendWindow } from './send-window.ts';
 
-/** ACKs collected before a walk is due. Kept small, since they are sorted by insertion. */
-export const FAST_ACK_LOG_MAX = 256;
+/** ACKs collected before a walk of the window is due: so many share its cost. */
+export const FAST_ACK_LOG_MAX = 2048;
+/** Above it, ACKs whose times go in all directions are counted by a tree. */
+const FEW = 16;
+/** Keeps keys positive. */
+const KEY_BIAS = 2 ** 20;
 
 const COUNT_MAX = 0x7fff_fffe;
 
@@ -34,6 +39,8 @@ export class FastAcks {
   low = 0;
   /** Last sn that may have been counted. */
   high = 0;
+  #unordered = false;
+  #dominance: AckCounts | undefined = undefined;
   #sn: Int32Array = new Int32Array(8);
   #ts: Int32Array = new Int32Array(8);
   #settled: number;
@@ -50,13 +57,8 @@ export class FastAcks {
     if (this.count === this.#sn.length) this.#grow();
     const sns = this.#sn;
     const tss = this.#ts;
-    // ACKs come nearly in order, so this rarely moves anything.
-    let at = this.count;
-    while (at > 0 && serialDiff(sns[at - 1]!, sn) > 0) {
-      sns[at] = sns[at - 1]!;
-      tss[at] = tss[at - 1]!;
-      at -= 1;
-    }
+    const at = this.count;
+    if (at > 0 && serialDiff(sns[at - 1]!, sn) > 0) this.#unordered = true;
     sns[at] = sn;
     tss[at] = ts;
     this.count += 1;
@@ -73,6 +75,7 @@ export class FastAcks {
     if (serialDiff(this.#settled, una) < 0) this.unsettle(una);
     if (this.earlyDue && serialDiff(this.high, una) < 0) this.earlyDue = false;
     if (this.count === 0) return false;
+    if (this.#unordered) this.#sort(una);
     let from = this.#settled;
     let due = false;
     if (this.#hasWitness && serialDiff(this.#witness, una) >= 0) {
@@ -109,6 +112,7 @@ export class FastAcks {
   /** Forgets everything. */
   clear(una: number): void {
     this.count = 0;
+    this.#unordered = false;
     this.fastDue = false;
     this.earlyDue = false;
     this.unsettle(una);
@@ -131,6 +135,7 @@ export class FastAcks {
     let settled = sns[total - 1]!;
     let witness = 0;
     let hasWitness = false;
+    const tree = total > FEW ? this.#counter() : undefined;
     for (let sn = (sns[total - 1]! - 1) | 0; serialDiff(sn, from) >= 0; sn = (sn - 1) | 0) {
       while (rest > 0 && serialDiff(sns[rest - 1]!, sn) > 0) {
         rest -= 1;
@@ -144,7 +149,7 @@ export class FastAcks {
       const age = serialDiff(times[index]!, base);
       // Not newer than the oldest of the ACKs above: all count. The second test keeps serial arithmetic from wrapping.
       let counted = total - rest;
-      if (age > low || high - age > 0x7fff_ffff) counted = this.#countFrom(rest, times[index]!);
+      if (age > low || high - age > 0x7fff_ffff) counted = this.#countFrom(rest, times[index]!, tree);
       const after = Math.min(before + counted, COUNT_MAX);
       fastacks[index] = after;
       const reached = after >= threshold;
@@ -179,10 +184,34 @@ export class FastAcks {
     return false;
   }
 
-  #countFrom(from: number, ts: number): number {
+  #counter(): AckCounts {
+    this.#dominance ??= new AckCounts();
+    this.#dominance.begin(this.#ts, this.count);
+    return this.#dominance;
+  }
+
+  #countFrom(from: number, ts: number, tree: AckCounts | undefined): number {
+    if (tree !== undefined) return tree.count(from, ts);
     let counted = 0;
     for (let index = from; index < this.count; index++) if (serialDiff(ts, this.#ts[index]!) <= 0) counted += 1;
     return counted;
+  }
+
+  /** Puts the ACKs into the order of their sn, a rare thing to have to do. */
+  #sort(una: number): void {
+    const { count } = this;
+    const sns = this.#sn;
+    const tss = this.#ts;
+    const keys = new Float64Array(count);
+    // Both numbers in one: windows are narrow, and una may have passed some.
+    for (let at = 0; at < count; at++) keys[at] = (serialDiff(sns[at]!, una) + KEY_BIAS) * 2 ** 32 + (tss[at]! >>> 0);
+    keys.sort();
+    for (let at = 0; at < count; at++) {
+      const key = keys[at]!;
+      sns[at] = una + Math.floor(key / 2 ** 32) - KEY_BIAS;
+      tss[at] = key % 2 ** 32;
+    }
+    this.#unordered = false;
   }
 
   #grow(): void {

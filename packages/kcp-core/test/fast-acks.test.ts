@@ -13,7 +13,7 @@ const SEGMENTS = 48;
 // Near times, as from honest peers, mixed with a few from anywhere.
 const time = fc.oneof({ weight: 6, arbitrary: fc.nat(60) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffffffff }) });
 const round = fc.record({
-  acks: fc.array(fc.record({ at: fc.nat(SEGMENTS - 1), ts: time }), { maxLength: 12 }),
+  acks: fc.array(fc.record({ at: fc.nat(SEGMENTS - 1), ts: time }), { maxLength: 40 }),
   done: fc.array(fc.nat(SEGMENTS - 1), { maxLength: 6 }),
   timeouts: fc.array(fc.nat(SEGMENTS - 1), { maxLength: 2 }),
   advance: fc.constantFrom(0, 0, 1, 3, 9),

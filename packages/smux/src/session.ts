@@ -115,15 +115,18 @@ export class SmuxSession {
       }
       // The bucket may go below 0 by one frame, so it is looked at between frames only.
       if (this.#blockedSid !== NO_SID || this.#hub.budget.tokens <= 0) return at - offset;
-      if (this.#headLength === 0 && end - at >= HEADER_LENGTH && bytes[at + 1] === CMD_PSH) {
+      // A header that lies whole in what came is read there; UPD has a payload that belongs to it.
+      if (this.#headLength === 0 && end - at >= HEADER_LENGTH && bytes[at + 1] !== CMD_UPD) {
         this.#handleHeader(bytes, at, now);
         at += HEADER_LENGTH;
         continue;
       }
-      this.#head[this.#headLength] = bytes[at]!;
-      this.#headLength += 1;
-      at += 1;
-      if (this.#headLength === this.#headWanted) this.#handleHead(now);
+      const head = this.#head;
+      const stop = Math.min(end, at + this.#headWanted - this.#headLength);
+      let filled = this.#headLength;
+      while (at < stop) head[filled++] = bytes[at++]!;
+      this.#headLength = filled;
+      if (filled === this.#headWanted) this.#handleHead(now);
     }
     return length;
   }

@@ -11,6 +11,7 @@ import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/t
 import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
 import { ReadAccount, type ReadLine } from './read-line.ts';
+import { CHUNK_WORK, ReadWork, STREAM_WORK } from './read-work.ts';
 
 /**
  * Heartbeats come late by up to this share of their interval, and by at most so many ms, so that those of many links come at one time: then they
@@ -86,6 +87,10 @@ export class Link implements SessionOwner, Task {
   #heard = false;
   #closed = false;
   #kickWaits = false;
+  readonly #work: ReadWork = new ReadWork();
+  #streamsOpened = 0;
+  /** The peer's input has made more work than its share, and is read on later. */
+  #readWaits = false;
   /** The link has ended, but its session still takes and discards what comes. */
   #muted = false;
 
@@ -279,7 +284,7 @@ export class Link implements SessionOwner, Task {
   }
 
   #move(): void {
-    if (this.smux.wantsInput && this.session.peek()) this.#read();
+    if (this.smux.wantsInput && (this.session.peek() || (this.#decoder?.outputLength ?? 0) > 0)) this.#read();
     this.#transmit();
   }
 
@@ -313,10 +318,17 @@ export class Link implements SessionOwner, Task {
   };
 
   #read(): void {
+    if (this.#readWaits) return;
     const { session, smux } = this;
     const decoder = this.#decoder;
     const { now } = this.#options.udp;
+    const allowance = this.#work.allowance(now);
+    const before = this.#workDone;
     while (smux.wantsInput && !this.#closed) {
+      if (this.#workDone - before >= allowance) {
+        this.#readWaits = true;
+        break;
+      }
       if (decoder !== undefined && decoder.outputLength > 0) {
         decoder.consumed(smux.handleData(decoder.outputBytes, decoder.outputOffset, decoder.outputLength, now));
       } else if (!session.peek()) {
@@ -342,7 +354,19 @@ export class Link implements SessionOwner, Task {
       this.#options.events.onEstablished?.();
     }
     this.#pollStreams();
+    this.#work.spend(this.#workDone - before);
+    if (this.#readWaits) this.#options.host.setTimer(this.#work.wait, this.#lateRead);
   }
+
+  /** The work that the peer's input has made so far, see read-work.ts. */
+  get #workDone(): number {
+    return this.smux.stats.framesReceived + CHUNK_WORK * (this.#decoder?.chunks ?? 0) + STREAM_WORK * this.#streamsOpened;
+  }
+
+  readonly #lateRead = (): void => {
+    this.#readWaits = false;
+    this.kick();
+  };
 
   #noteOpening(): void {
     const { session } = this;
@@ -353,7 +377,10 @@ export class Link implements SessionOwner, Task {
 
   #pollStreams(): void {
     const { smux } = this;
-    for (let stream = smux.pollAccept(); stream !== undefined; stream = smux.pollAccept()) this.#options.events.onStream(stream);
+    for (let stream = smux.pollAccept(); stream !== undefined; stream = smux.pollAccept()) {
+      this.#streamsOpened += 1;
+      this.#options.events.onStream(stream);
+    }
     for (let stream = smux.pollReadable(); stream !== undefined; stream = smux.pollReadable())
       (stream.owner as Pipe | undefined)?.onStreamReadable();
     this.#pollWritable();
