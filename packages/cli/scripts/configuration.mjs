@@ -40,6 +40,7 @@ function factsOf(option) {
   return [
     ...(sides.length === 1 ? [`${sides[0]} only`] : []),
     valuesOf(option),
+    ...insteadOf(option),
     `default ${defaultsOf(option)}`,
     ...(option.zero === undefined ? [] : [`0: ${option.zero}`]),
     ...(option.jsonKey === undefined ? ['flag only'] : [`JSON \`${exampleOf(option, exampleValue(option), 'file')}\``]),
@@ -57,6 +58,25 @@ function valuesOf(option) {
   return option.range[1] < UNLIMITED
     ? allowedValues(option)
     : `${option.range[0]} or more${unitOf(option) === undefined ? '' : ` ${unitOf(option)}`}`;
+}
+
+/**
+ * What is used in place of numbers out of range.
+ * @param {OptionSpec} option
+ */
+function insteadOf({ instead }) {
+  const { below, above, negative } = instead ?? {};
+  const parts = [
+    ...(negative === undefined ? [] : [`negative: ${substitute(negative)}`]),
+    ...(below === undefined ? [] : [`less: ${substitute(below)}`]),
+    ...(above === undefined ? [] : [`more: ${substitute(above)}`]),
+  ];
+  return parts.length === 0 ? [] : [`out of range, ${parts.join(', ')}`];
+}
+
+/** @param {import('../dist/index.js').Substitute} value */
+function substitute(value) {
+  return value === 'low bits' ? 'its lowest bits' : String(value);
 }
 
 /** @param {OptionSpec} option */

@@ -5,9 +5,10 @@ import { readFileSync } from 'node:fs';
 import { scanArguments } from './argv.ts';
 import { parseConfigFile } from './config-file.ts';
 import { ConfigError } from './errors.ts';
+import { fitNumbers } from './numbers.ts';
 import { findOddCharacter, showText } from './odd-characters.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
-import { type OptionsOf, optionsOf, type Shell } from './options.ts';
+import { findOption, type OptionsOf, optionsOf, type Shell } from './options.ts';
 import { readFlags } from './parser.ts';
 import { adviseOn, applyMode, checkRules, checkSystem, type Origin, type Values } from './rules.ts';
 import { checkRange, parseValue } from './values.ts';
@@ -59,10 +60,12 @@ export function parseCommandLine<S extends Side>(
   collected.takeFile(readFile);
 
   const { values, origins, warnings } = collected;
+  collected.fitNumbers();
   const onSystem = checkSystem(side, values, system);
-  for (const { name, text } of [...checkRules(side, values), ...onSystem.problems]) collected.refuse(name, text);
+  for (const { name, text } of [...checkRules(side, values, { system }), ...onSystem.problems]) collected.refuse(name, text);
   if (collected.problems.length > 0) throw new ConfigError(collected.problems, warnings);
-  warnings.push(...applyMode(values, origins), ...onSystem.warnings, ...adviseOn(values, origins));
+  const label = (name: string): string => collected.label(name);
+  warnings.push(...applyMode(side, values, origins, label), ...onSystem.warnings, ...adviseOn(values, origins));
   const options = Object.freeze(values) as unknown as OptionsOf<S>;
   const settings: Settings<S> = { side, options, origins, warnings };
   const shell = settings.options.completion;
@@ -135,19 +138,34 @@ class Collected {
     }
   }
 
-  refuse(name: string, text: string): void {
-    const value = this.values[name];
-    this.problems.push(`${this.#labels.get(name)}: ${text}${typeof value === 'string' ? explainText(value) : ''}`);
+  /** Puts what the Go programs use in the place of numbers that are out of range. */
+  fitNumbers(): void {
+    const { used, warnings, problems } = fitNumbers(this.#side, this.values, (name) => this.label(name));
+    for (const { name, text } of problems) this.refuse(name, text);
+    this.warnings.push(...warnings);
+    for (const [name, value] of used) this.values[name] = value;
+    // What is wrong by itself is not told a second time in the light of other options.
+    for (const { name } of problems) this.#reset(name);
   }
 
-  #take(option: OptionSpec, given: OptionValue, origin: Origin, label: string): void {
-    let value = given;
-    if (option.name === 'ratelimit' && Number(value) < 0) {
-      // The one value that upstream corrects instead of failing with it later.
-      this.warnings.push(`ratelimit ${value} is negative, falling back to 0`);
-      value = 0;
-    }
-    const problem = checkRange(option, value);
+  /** How messages name an option with its value. */
+  label(name: string): string {
+    return this.#labels.get(name) ?? `--${name}`;
+  }
+
+  refuse(name: string, text: string): void {
+    const value = this.values[name];
+    this.problems.push(`${this.label(name)}: ${text}${typeof value === 'string' ? explainText(value) : ''}`);
+  }
+
+  #reset(name: string): void {
+    const option = findOption(this.#side, name);
+    if (option !== undefined) this.values[name] = option.defaults[this.#side] as OptionValue;
+  }
+
+  #take(option: OptionSpec, value: OptionValue, origin: Origin, label: string): void {
+    // Numbers are checked when the strongest is known.
+    const problem = option.type === 'integer' ? undefined : checkRange(option, value);
     if (problem !== undefined) {
       this.problems.push(`${label}: ${problem}${typeof value === 'string' ? explainText(value) : ''}`);
       return;

@@ -7,7 +7,7 @@ import { findOddCharacter } from './odd-characters.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { findOption, optionsOf } from './options.ts';
 import { explainRetired, findSimilar } from './suggestions.ts';
-import { allowedValues, exampleOf, parseValue } from './values.ts';
+import { allowedValues, exampleOf, parseValue, toInteger } from './values.ts';
 
 /** What a file says. */
 export interface ConfigFile {
@@ -117,17 +117,16 @@ function readValue(option: OptionSpec, node: Node, source: string): ReadValue {
 }
 
 function readNumber(option: OptionSpec, written: string, shown: string): ReadValue {
-  const value = Number(written);
-  const digitsOnly = /^-?[0-9]+$/.test(written);
-  if (!Number.isSafeInteger(value)) {
-    const example = exampleOf(option, option.defaults.client ?? option.defaults.server ?? 0, 'file');
-    const problem = digitsOnly
-      ? `is out of range; use ${allowedValues(option)}`
-      : `is not a whole number; use ${allowedValues(option)}, like ${example}`;
-    return { problem: `${shown}: ${problem}` };
+  if (/^-?[0-9]+$/.test(written)) {
+    const value = toInteger(BigInt(written));
+    return value === undefined ? { problem: `${shown}: is out of range; use ${allowedValues(option)}` } : { value };
   }
-  if (digitsOnly) return { value: value === 0 ? 0 : value };
-  return { value, warning: `${shown} should be a whole number without point or exponent; it is read as ${value}` };
+  const value = Number(written);
+  if (Number.isSafeInteger(value)) {
+    return { value, warning: `${shown} should be a whole number without point or exponent; it is read as ${value}` };
+  }
+  const example = exampleOf(option, option.defaults.client ?? option.defaults.server ?? 0, 'file');
+  return { problem: `${shown}: is not a whole number; use ${allowedValues(option)}, like ${example}` };
 }
 
 function describeType(option: OptionSpec): string {

@@ -1,5 +1,5 @@
 /** The command lines of kcptun-client and kcptun-server: flags, config file, log, signals. */
-export { type ParsedAddress, parseStreamAddress } from './addresses.ts';
+export { type AddressContext, type ParsedAddress, parseDatagramAddress, parseStreamAddress } from './addresses.ts';
 export { type GivenFlag, type ScannedArguments, scanArguments } from './argv.ts';
 export { type CommandLine, type Environment, parseCommandLine, type Settings } from './command-line.ts';
 export { completionScript } from './completion.ts';
@@ -10,7 +10,16 @@ export { closeUnaskedInspector } from './inspector.ts';
 export { createLog, formatTime, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type LogOptions } from './log.ts';
 export { LogFile } from './log-file.ts';
 export { OPTION_DOCS } from './option-docs.ts';
-export { OPTION_GROUPS, type OptionGroup, type OptionSpec, type OptionValue, type Side, type System, UNLIMITED } from './option-spec.ts';
+export {
+  OPTION_GROUPS,
+  type OptionGroup,
+  type OptionSpec,
+  type OptionValue,
+  type Side,
+  type Substitute,
+  type System,
+  UNLIMITED,
+} from './option-spec.ts';
 export {
   type ClientOptions,
   findOption,
@@ -27,6 +36,7 @@ export { configJson, configText, type PrintedSetting } from './print-config.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
 export { type Origin, SYSTEM_NAMES } from './rules.ts';
 export { clientOptions, runClient, runServer, serverOptions } from './run.ts';
+export { findService } from './services.ts';
 export { memoryLine, settingLines } from './settings-log.ts';
 export { type SignalSource, type StopHandlers, type StopSignal, stopOnSignals } from './signals.ts';
 export { guardLine, snmpLine } from './snmp-line.ts';

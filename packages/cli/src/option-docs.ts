@@ -5,13 +5,15 @@
 export const OPTION_DOCS: Readonly<Record<string, string>> = {
   localaddr:
     'Where applications connect to. `:12948` is port 12948 on all addresses of this machine, IPv4 and IPv6; `127.0.0.1:12948` lets only this machine in; IPv6 is written ' +
-    '`[::1]:12948`; what has no port is the path of a unix socket. Port 0 takes any free port, which the log names.',
+    '`[::1]:12948`. The port may be the name of a service, `:http-alt`, and `tcp://` may stand in front. ' +
+    'What contains a slash, as `/run/kcptun.sock` and `./kcptun.sock`, or begins with `unix:`, is a unix socket; `@name` is one in the ' +
+    'abstract namespace of Linux. Port 0 takes any free port, which the log names.',
   remoteaddr:
-    'The server. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random; the server then listens on the ' +
+    'The server; `udp://` may stand in front. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random; the server then listens on the ' +
     'same range. Several ports help where a network slows down or cuts single UDP flows.',
   listen:
     'The UDP address that clients send to, on every port of the range. The firewall has to let UDP in. `:29900` is all addresses, IPv4 and IPv6; answers leave from the one that was called. Without the native backend the system chooses, so name the address there if the machine has several.',
-  target: 'Where each connection is passed on to, on this machine or any other: `host:port`, or the path of a unix socket.',
+  target: 'Where each connection is passed on to, on this machine or any other, written as `localaddr`.',
   key:
     'The secret that everything is encrypted with. Whoever knows it can use the tunnel. On the command line it is visible to other users of the machine: prefer the environment ' +
     'variable or the file. It is never logged.',
@@ -34,7 +36,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'After this age a session gets no new connections; a new session takes its place, from another port. The old one goes on with what it has. Useful where networks slow down long-lived UDP flows.',
   scavengettl:
     'An expired session is closed this long after its expiry, with whatever it still carries; earlier when it carries nothing. -1: never.',
-  mtu: 'The largest UDP payload. 1350 fits almost everywhere; when larger packets vanish (tunnels, mobile networks), lower it. Nothing above it is ever sent, parity and encryption included.',
+  mtu: 'The largest UDP payload. 1350 fits almost everywhere; when larger packets vanish (tunnels, mobile networks), lower it. Nothing above it is ever sent, parity and encryption included. A value that leaves no room for payload behind the headers is not used: 1400 is.',
   ratelimit:
     'The most that one session sends, in bytes of UDP payload: parity, retransmissions and acknowledgements included. Each end limits what it sends itself, and each session has the whole rate. ' +
     'Packets leave evenly, never more than 64 at once. Keeps a line free for others, and packets from being dropped by a policer. 1250000 is 10 Mbit/s.',
@@ -46,9 +48,9 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'The size of an error correction group: after this many packets the parity packets are sent, and any of the whole group can be missing, as many as there are parity packets. ' +
     'Both ends may differ: a receiver learns what the sender does.',
   parityshard:
-    'The number of parity packets per group, each as large as the largest packet of the group. 3 for 10 costs 30 % and repairs 3 losses of 13. 0 on clean paths.',
+    'The number of parity packets per group, each as large as the largest packet of the group. 3 for 10 costs 30 % and repairs 3 losses of 13. 0 on clean paths. `datashard` and `parityshard` together are at most 256, where the Go programs take more.',
   dscp:
-    'The class of service in the IP header of what is sent, in IPv4 and IPv6 alike: the upper six bits of TOS and traffic class. 46 is expedited forwarding. Networks may ignore or erase it. ' +
+    'The class of service in the IP header of what is sent, in IPv4 and IPv6 alike: the upper six bits of TOS and traffic class. 46 is expedited forwarding. A TOS byte is four times as large: its lowest six bits would be used. Networks may ignore or erase it. ' +
     'Needs the native backend (Linux with `koffi`); elsewhere the log says that it is not set. The Go programs put the number into the wrong bits of IPv6 packets.',
   nocomp:
     'No snappy compression of the stream. What is encrypted or compressed already gains nothing from it; without it the programs need less processor time.',
@@ -60,7 +62,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'For `mode` `manual`. A packet is sent again as soon as this many later ones were acknowledged; 2 is usual, 0 waits for the timeout.',
   nc: 'For `mode` `manual`. 1 turns the congestion window off: the full window is used whatever is lost.',
   sockbuf:
-    'Asked of the kernel for each UDP socket, in both directions. Too small a buffer drops packets in bursts. Linux grants no more than `net.core.rmem_max` and `net.core.wmem_max` (to root it does), ' +
+    'Asked of the kernel for each UDP socket, in both directions. 0 is the default (the Go programs ask for 0, and nearly nothing comes through). Too small a buffer drops packets in bursts. Linux grants no more than `net.core.rmem_max` and `net.core.wmem_max` (to root it does), ' +
     'FreeBSD and macOS than `kern.ipc.maxsockbuf`; the log then says what was granted and which command raises the limit.',
   smuxver:
     'The version of the stream multiplexing. 2 gives every stream a window of its own; with 1 a single stalled connection can hold up its session. Go programs before 20 November 2025 use 1 by default.',

@@ -6,6 +6,9 @@ export type Side = 'client' | 'server';
 /** What an option can be set to. */
 export type OptionValue = string | number | boolean;
 
+/** See {@link OptionSpec.instead}. */
+export type Substitute = number | 'low bits';
+
 /** Systems by their name in `process.platform`. */
 export type System = 'linux' | 'darwin' | 'win32' | 'freebsd';
 
@@ -36,8 +39,18 @@ export interface OptionSpec {
   readonly type: 'string' | 'integer' | 'boolean';
   /** Default on each side; a side without one does not have the option. */
   readonly defaults: { readonly client?: OptionValue; readonly server?: OptionValue };
-  /** Least and greatest value of an integer. */
+  /** Least and greatest value of an integer that is used. */
   readonly range?: readonly [number, number];
+  /**
+   * What is used in place of an integer out of range, as by the Go programs; without this it is refused. `low bits`: as many of the
+   * lowest bits as the greatest value has, if they are in range.
+   */
+  readonly instead?: {
+    readonly below?: Substitute;
+    readonly above?: Substitute;
+    /** For negative numbers, where that is not as `below`. */
+    readonly negative?: Substitute;
+  };
   /** What 0 means, where it is not just the least number. */
   readonly zero?: string;
   /** All values that a string may have. */

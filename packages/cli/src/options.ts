@@ -12,6 +12,9 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 /** One of {@link SHELLS}. */
 export type Shell = (typeof SHELLS)[number];
 
+/** A window that is not positive leaves the 32 packets that a session of kcp-go begins with; the wire has 16 bits for one. */
+const WINDOW = { range: [1, 65_535], instead: { below: 32, above: 65_535 }, unit: 'packets' } as const;
+
 /** Modes whose four numbers are given one by one. */
 const MANUAL_MODES: readonly string[] = ['manual', 'default'];
 
@@ -22,7 +25,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     'addresses',
     'string',
     { client: ':12948' },
-    'where applications connect to: host:port or the path of a unix socket',
+    'where applications connect to: host:port, or a unix socket with a slash in its path',
     {
       aliases: ['l'],
     },
@@ -38,7 +41,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     'addresses',
     'string',
     { server: '127.0.0.1:12948' },
-    'where connections are passed on to: host:port or the path of a unix socket',
+    'where connections are passed on to: host:port, or a unix socket with a slash in its path',
     {
       aliases: ['t'],
     },
@@ -62,7 +65,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     'integer',
     both(61),
     'number of pads, a prime number is best',
-    { range: [1, 65_535], equal: true },
+    { range: [1, 65_535], instead: { above: 'low bits' }, equal: true },
     'qpp-count',
   ),
   option(
@@ -74,53 +77,81 @@ export const OPTIONS: readonly OptionSpec[] = [
     { choices: ['a', 'b', 'c'], equal: true, ours: true },
     'qpp-gen',
   ),
-  option('conn', 'sessions', 'integer', { client: 1 }, 'number of KCP sessions to the server', { range: [1, 65_535] }),
+  option('conn', 'sessions', 'integer', { client: 1 }, 'number of KCP sessions to the server', {
+    range: [1, 65_535],
+    instead: { above: 'low bits' },
+  }),
   option('autoexpire', 'sessions', 'integer', { client: 0 }, 'age at which a KCP session gets no new streams', {
     zero: 'never',
     range: [0, UNLIMITED],
+    instead: { below: 0, above: UNLIMITED },
     unit: 's',
   }),
   option('scavengettl', 'sessions', 'integer', { client: 600 }, 'how long an expired session may live on', {
     range: [-1, UNLIMITED],
+    instead: { below: -1, above: UNLIMITED },
     unit: 's',
   }),
-  option('mtu', 'packets', 'integer', both(1350), 'largest UDP payload', { range: [25, 1500], unit: 'bytes' }),
+  // What is too small leaves the mtu that a session of kcp-go begins with.
+  option('mtu', 'packets', 'integer', both(1350), 'largest UDP payload', {
+    range: [25, 1500],
+    instead: { below: 1400, above: 1500 },
+    unit: 'bytes',
+  }),
   option('ratelimit', 'packets', 'integer', both(0), 'most that one KCP session sends', {
     zero: 'no limit',
     range: [0, UNLIMITED],
+    instead: { below: 0, above: UNLIMITED },
     unit: 'bytes/s',
   }),
-  option('sndwnd', 'packets', 'integer', { client: 128, server: 1024 }, 'send window', { range: [1, 65_535], unit: 'packets' }),
-  option('rcvwnd', 'packets', 'integer', { client: 512, server: 1024 }, 'receive window', { range: [1, 65_535], unit: 'packets' }),
+  option('sndwnd', 'packets', 'integer', { client: 128, server: 1024 }, 'send window', WINDOW),
+  option('rcvwnd', 'packets', 'integer', { client: 512, server: 1024 }, 'receive window', WINDOW),
   option('datashard', 'fec', 'integer', both(10), 'data packets of a Reed-Solomon group', {
     aliases: ['ds'],
     zero: 'no error correction',
     range: [0, 255],
+    instead: { below: 0 },
   }),
   option('parityshard', 'fec', 'integer', both(3), 'parity packets added to a group', {
     aliases: ['ps'],
     zero: 'no error correction',
     range: [0, 255],
+    instead: { below: 0 },
   }),
-  option('dscp', 'sockets', 'integer', both(0), 'class of service in the IP header', { range: [0, 63] }),
+  option('dscp', 'sockets', 'integer', both(0), 'class of service in the IP header', {
+    range: [0, 63],
+    instead: { below: 'low bits', above: 'low bits' },
+  }),
   option('nocomp', 'streams', 'boolean', both(false), 'no compression', { equal: true }),
   option('acknodelay', 'retransmission', 'boolean', both(false), 'acknowledge each packet at once', { hidden: true }),
   option('nodelay', 'retransmission', 'integer', both(0), 'mode manual: 1 for the fast retransmission timer', {
     range: [0, 1],
+    instead: { below: 0, above: 1 },
     hidden: true,
   }),
   option('interval', 'retransmission', 'integer', both(50), 'mode manual: time between flushes', {
     range: [10, 5000],
+    instead: { negative: 100, below: 10, above: 5000 },
     unit: 'ms',
     hidden: true,
   }),
   option('resend', 'retransmission', 'integer', both(0), 'mode manual: later acknowledgements that trigger a retransmission', {
     zero: 'none do',
     range: [0, 65_535],
+    instead: { below: 0, above: 65_535 },
     hidden: true,
   }),
-  option('nc', 'retransmission', 'integer', both(0), 'mode manual: 1 for no congestion window', { range: [0, 1], hidden: true }),
-  option('sockbuf', 'sockets', 'integer', both(4_194_304), 'buffer of each UDP socket', { range: [1, UNLIMITED], unit: 'bytes' }),
+  option('nc', 'retransmission', 'integer', both(0), 'mode manual: 1 for no congestion window', {
+    range: [0, 1],
+    instead: { below: 0, above: 1 },
+    hidden: true,
+  }),
+  // The Go programs take 0 for the least that the kernel has, which carries almost nothing.
+  option('sockbuf', 'sockets', 'integer', both(4_194_304), 'buffer of each UDP socket', {
+    range: [1, UNLIMITED],
+    instead: { below: 4_194_304, above: UNLIMITED },
+    unit: 'bytes',
+  }),
   option('smuxver', 'streams', 'integer', both(2), 'smux version', { range: [1, 2], equal: true }),
   option('smuxbuf', 'streams', 'integer', both(4_194_304), 'receive buffer of one KCP session', { range: [1, UNLIMITED], unit: 'bytes' }),
   option('framesize', 'streams', 'integer', both(8192), 'largest smux frame', { range: [1, 65_535], unit: 'bytes' }),
@@ -131,6 +162,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   option('keepalive', 'streams', 'integer', both(10), 'time between heartbeats', { range: [1, 30], unit: 's' }),
   option('closewait', 'streams', 'integer', both(0), 'delay before the end of a connection is passed on', {
     range: [0, UNLIMITED],
+    instead: { below: 0, above: UNLIMITED },
     unit: 's',
   }),
   option('tcp-keepalive', 'streams', 'integer', both(15), 'silence of a TCP connection before the system asks whether its peer is there', {
@@ -144,6 +176,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   option('snmpperiod', 'observing', 'integer', both(60), 'time between two lines of counters', {
     zero: 'none',
     range: [0, 2_147_483],
+    instead: { below: 0, above: 2_147_483 },
     unit: 's',
   }),
   option('log', 'observing', 'string', both(''), 'file to append the log to, opened anew on SIGHUP; empty: standard error'),

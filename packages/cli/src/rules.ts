@@ -2,10 +2,11 @@
 
 import { type QppGeneration, qppKeyWarnings } from '@kcptun/crypt';
 import { MODES } from '@kcptun/kcp-core';
-import { parsePortRange } from '@kcptun/transport';
-import { parseStreamAddress } from './addresses.ts';
+import { type AddressContext, parseDatagramAddress, parseStreamAddress } from './addresses.ts';
+import { isNamedMode, MODE_NUMBERS } from './modes.ts';
 import type { OptionSpec, OptionValue, Side, System } from './option-spec.ts';
 import { optionsOf } from './options.ts';
+import { checkRange } from './values.ts';
 
 /** All options of a side by name. */
 export type Values = Record<string, OptionValue>;
@@ -29,32 +30,33 @@ const TAG_FRAMING = 28;
 /** How people call the systems. */
 export const SYSTEM_NAMES: Readonly<Record<System, string>> = { linux: 'Linux', darwin: 'macOS', win32: 'Windows', freebsd: 'FreeBSD' };
 
+/** Most packets of an error correction group, data and parity together (PROTOCOL fec §3). */
+export const MAX_GROUP = 256;
+
 /** The least `mtu` that leaves room for one byte of payload. */
-function leastMtu(crypt: OptionValue, datashard: OptionValue, parityshard: OptionValue): number {
+export function leastMtu({ crypt, datashard, parityshard }: Readonly<Values>): number {
   const framing = crypt === 'null' ? 0 : crypt === 'aes-128-gcm' ? TAG_FRAMING : CRC_FRAMING;
   const fec = Number(datashard) > 0 && Number(parityshard) > 0;
   return framing + (fec ? FEC_HEADER : 0) + KCP_HEADER + 1;
 }
 
 /** Checks what one value alone can not show. Options with a problem of their own should be left at their defaults. */
-export function checkRules(side: Side, values: Readonly<Values>): RuleProblem[] {
+export function checkRules(side: Side, values: Readonly<Values>, context: AddressContext = {}): RuleProblem[] {
   const problems: RuleProblem[] = [];
-  const least = leastMtu(values['crypt'] ?? '', values['datashard'] ?? 0, values['parityshard'] ?? 0);
-  if (Number(values['mtu']) < least)
-    problems.push({ name: 'mtu', text: `leaves no room for payload behind the headers; use ${least} to 1500` });
-  if (Number(values['datashard']) + Number(values['parityshard']) > 256) {
-    problems.push({ name: 'parityshard', text: `is too much with --datashard ${values['datashard']}; both together are at most 256` });
+  const [data, parity] = [Number(values['datashard']), Number(values['parityshard'])];
+  if (data > 0 && parity > 0 && data + parity > MAX_GROUP) {
+    problems.push({ name: 'parityshard', text: `is too much with --datashard ${data}; both together are at most ${MAX_GROUP}` });
   }
   if (Number(values['streambuf']) > Number(values['smuxbuf'])) {
     problems.push({ name: 'streambuf', text: `is more than --smuxbuf; use at most ${values['smuxbuf']}` });
   }
-  const pprof = parseStreamAddress(String(values['pprof-listen']));
+  const pprof = parseStreamAddress(String(values['pprof-listen']), context);
   if (pprof.problem !== undefined) problems.push({ name: 'pprof-listen', text: pprof.problem });
   else if (!('port' in pprof.address)) problems.push({ name: 'pprof-listen', text: 'has no port; write host:port, like 127.0.0.1:6060' });
   if (side === 'client') {
-    problems.push(...checkStreamAddress('localaddr', values, 0), ...checkPortRange('remoteaddr', values, 1));
+    problems.push(...checkStreamAddress('localaddr', values, 0, context), ...checkPortRange('remoteaddr', values, 1));
   } else {
-    problems.push(...checkPortRange('listen', values, 0), ...checkStreamAddress('target', values, 1));
+    problems.push(...checkPortRange('listen', values, 0), ...checkStreamAddress('target', values, 1, context));
   }
   return problems;
 }
@@ -63,15 +65,19 @@ export function checkRules(side: Side, values: Readonly<Values>): RuleProblem[] 
  * Makes the values those that are used: the numbers of a named mode replace single ones (PROTOCOL tunnel §4).
  * @returns warnings about flags that this makes pointless
  */
-export function applyMode(values: Values, origins: Record<string, Origin>): string[] {
-  const name = String(values['mode']);
-  const mode = Object.hasOwn(MODES, name) ? MODES[name as keyof typeof MODES] : undefined;
-  if (mode === undefined) return [];
+export function applyMode(side: Side, values: Values, origins: Record<string, Origin>, label: (name: string) => string): string[] {
+  const { mode } = values;
+  if (!isNamedMode(mode)) return [];
   const warnings: string[] = [];
-  for (const [number, value] of Object.entries(mode)) {
-    if (origins[number] === 'flag') warnings.push(`--${number} has no effect with --mode ${name}; use --mode manual`);
-    values[number] = value;
-    origins[number] = 'mode';
+  for (const option of optionsOf(side).filter(({ name }) => MODE_NUMBERS.includes(name))) {
+    const { name } = option;
+    const value = MODES[mode][name as keyof (typeof MODES)['fast']];
+    // Files have these numbers beside a named mode because the original's examples do.
+    if (origins[name] === 'flag' || checkRange(option, values[name] as OptionValue) !== undefined) {
+      warnings.push(`${label(name)} has no effect with --mode ${mode}: ${value} is used; --mode manual takes it`);
+    }
+    values[name] = value;
+    origins[name] = 'mode';
   }
   return warnings;
 }
@@ -126,8 +132,8 @@ export function checkSystem(side: Side, values: Readonly<Values>, system: string
   };
 }
 
-function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {
-  const parsed = parseStreamAddress(String(values[name]));
+function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: number, context: AddressContext): RuleProblem[] {
+  const parsed = parseStreamAddress(String(values[name]), context);
   if (parsed.problem !== undefined) return [{ name, text: parsed.problem }];
   const portIsZero = 'port' in parsed.address && parsed.address.port < leastPort;
   return portIsZero ? [{ name, text: 'has a port that is out of range; use 1 to 65535' }] : [];
@@ -136,13 +142,17 @@ function checkStreamAddress(name: string, values: Readonly<Values>, leastPort: n
 function checkPortRange(name: string, values: Readonly<Values>, leastPort: number): RuleProblem[] {
   const address = String(values[name]);
   const [, low, high] = /:([0-9]+)-([0-9]+)$/.exec(address) ?? [];
-  const text =
-    Number(low) > Number(high)
-      ? `has a port range that runs backwards; write ${high}-${low}`
-      : 'is no address; write host:port, [v6]:port or host:minport-maxport, with ports up to 65535';
+  const text = Number(low) > Number(high) ? `has a port range that runs backwards; write ${high}-${low}` : explainDatagramAddress(address);
   try {
-    return parsePortRange(address).minPort < leastPort ? [{ name, text }] : [];
+    return parseDatagramAddress(address).minPort < leastPort ? [{ name, text }] : [];
   } catch {
     return [{ name, text }];
   }
+}
+
+function explainDatagramAddress(address: string): string {
+  const form = 'write host:port, [v6]:port or host:minport-maxport, with ports up to 65535';
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(address)?.[1];
+  if (scheme === undefined || scheme === 'udp') return `is no address; ${form}`;
+  return `is no UDP address; ${form}, without ${scheme}://`;
 }

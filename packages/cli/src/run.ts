@@ -2,9 +2,9 @@
 
 import type { Logger } from '@kcptun/common';
 import type { CryptMethod } from '@kcptun/crypt';
-import { parsePortRange, type StreamAddress } from '@kcptun/transport';
+import type { StreamAddress } from '@kcptun/transport';
 import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServer, type TunnelServerOptions } from '@kcptun/tunnel';
-import { parseStreamAddress } from './addresses.ts';
+import { parseDatagramAddress, parseStreamAddress } from './addresses.ts';
 import { runProgram } from './lifecycle.ts';
 import type { ClientOptions, ServerOptions, SharedOptions } from './options.ts';
 
@@ -23,7 +23,7 @@ export function clientOptions(o: ClientOptions, logger: Logger): TunnelClientOpt
   return {
     ...sharedOptions(o, logger),
     listen: streamAddress(o.localaddr),
-    remote: parsePortRange(o.remoteaddr),
+    remote: parseDatagramAddress(o.remoteaddr),
     connections: o.conn,
     autoExpire: o.autoexpire * 1000,
     scavengeTtl: o.scavengettl < 0 ? -1 : o.scavengettl * 1000,
@@ -34,7 +34,7 @@ export function clientOptions(o: ClientOptions, logger: Logger): TunnelClientOpt
 export function serverOptions(o: ServerOptions, logger: Logger): TunnelServerOptions {
   return {
     ...sharedOptions(o, logger),
-    listen: parsePortRange(o.listen),
+    listen: parseDatagramAddress(o.listen),
     target: streamAddress(o.target),
     maxSessions: o['max-sessions'],
     maxSessionsPerAddress: o['max-sessions-per-ip'],

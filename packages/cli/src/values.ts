@@ -55,15 +55,29 @@ export function exampleOf(option: OptionSpec, value: OptionValue, notation: Nota
   return value === true ? `--${option.name}` : `--${option.name}=false`;
 }
 
+/** A whole number as Go reads it with base 0: prefixes, an octal number behind a leading zero, and `_` between digits. */
+const GO_INTEGER = /^([+-]?)(?:(0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+)|0((?:_?[0-9])+)|([0-9](?:_?[0-9])*))$/;
+
 function parseInteger(option: OptionSpec, text: string, notation: Notation): ParsedValue {
-  const match = /^([+-]?)(?:(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+)|([0-9]+))$/.exec(text);
+  const match = GO_INTEGER.exec(text);
   if (match === null) {
     const example = option.defaults.client ?? option.defaults.server ?? 0;
     return { problem: `is not a whole number; use ${allowedValues(option)}, like ${exampleOf(option, example, notation)}` };
   }
-  const [, sign, prefixed, decimal] = match;
-  const magnitude = Number(prefixed ?? decimal);
-  const value = sign === '-' && magnitude !== 0 ? -magnitude : magnitude;
-  if (decimal === undefined || decimal.length === 1 || !decimal.startsWith('0')) return { value };
-  return { value, warning: `has a leading zero, which makes it octal for the Go programs; here it is read as ${value}` };
+  const [, sign = '', prefixed, behindZero, decimal] = match.map((part) => part?.replaceAll('_', ''));
+  if (behindZero !== undefined && /[89]/.test(behindZero)) {
+    return {
+      problem: `has a leading zero, which makes it octal, and is no octal number; write ${sign}${behindZero.replace(/^0+(?=.)/, '')}`,
+    };
+  }
+  const magnitude = BigInt(prefixed ?? (behindZero === undefined ? (decimal ?? '') : `0o${behindZero}`));
+  const value = toInteger(sign === '-' ? -magnitude : magnitude);
+  if (value === undefined) return { problem: `is out of range; use ${allowedValues(option)}` };
+  if (behindZero === undefined) return { value };
+  return { value, warning: `has a leading zero, which makes it octal, as in the Go programs: it is read as ${value}` };
+}
+
+/** An integer of Go as a number of ours, which is not exact far beyond all ranges; `undefined` when it is none. */
+export function toInteger(value: bigint): number | undefined {
+  return BigInt.asIntN(64, value) === value ? Number(value) : undefined;
 }

@@ -146,8 +146,8 @@ describe('problems', () => {
   });
 
   test('a value out of range is named with its file', () => {
-    expect(() => parseCommandLine('client', ['-c', 'f.json'], {}, () => '{"mtu": 9000, "crypt": "rc4"}')).toThrow(
-      /^f.json: "mtu" 9000: is out of range; use 25 to 1500 bytes\nf.json: "crypt" "rc4": is not known; use one of aes/,
+    expect(() => parseCommandLine('client', ['-c', 'f.json'], {}, () => '{"framesize": 0, "crypt": "rc4"}')).toThrow(
+      /^f.json: "crypt" "rc4": is not known; use one of aes.*\nf.json: "framesize" 0: is out of range; use 1 to 65535 bytes$/,
     );
   });
 });

@@ -61,8 +61,8 @@ describe.each<Side>(['client', 'server'])('%s', (side) => {
   });
 
   test('mistakes are mistakes', async () => {
-    const { result, printed, complained } = await invoke(side, ['--print-config', '--mtu', '5']);
+    const { result, printed, complained } = await invoke(side, ['--print-config', '--smuxver', '5']);
     expect({ result, printed }).toEqual({ result: EXIT_USAGE, printed: '' });
-    expect(complained).toMatch(/^kcptun-\w+: --mtu 5: is out of range/);
+    expect(complained).toMatch(/^kcptun-\w+: --smuxver 5: is out of range/);
   });
 });

@@ -72,12 +72,11 @@ test('version', async () => {
 });
 
 test('mistakes: a line each on standard error, exit code 2', async () => {
-  expect(await invoke('server', ['--mtu', '52', '--foo'])).toEqual({
+  expect(await invoke('server', ['--framesize', '0', '--foo'])).toEqual({
     result: EXIT_USAGE,
     printed: '',
     complained:
-      'kcptun-server: --foo: there is no such flag; see --help\n' +
-      'kcptun-server: --mtu 52: leaves no room for payload behind the headers; use 53 to 1500\n',
+      'kcptun-server: --foo: there is no such flag; see --help\n' + 'kcptun-server: --framesize 0: is out of range; use 1 to 65535 bytes\n',
   });
 });
 

@@ -18,7 +18,7 @@ function validatorOf(side: Side): ValidateFunction {
 function complaints(side: Side, file: unknown): readonly string[] {
   const { problems, warnings } = tell(side, file);
   return [
-    ...warnings.filter((line) => /^f\.json: .*(is ignored|should be)|is negative/.test(line)),
+    ...warnings.filter((line) => /^f\.json: .*(is ignored|should be|is out of range|has no effect)|is negative/.test(line)),
     ...problems.filter((line) => /is out of range|is not known|is not a whole number|is neither|but must be/.test(line)),
   ];
 }

@@ -24,6 +24,9 @@ export interface Settings {
   readonly qpp: boolean;
   /** `--closewait` of our server, 0 by default. */
   readonly closewait?: number;
+  /** Flags of either end that win over those of the settings above. */
+  readonly clientFlags?: readonly string[];
+  readonly serverFlags?: readonly string[];
 }
 
 /** Settings that every version has, close to the defaults. */
@@ -70,7 +73,7 @@ export function flagsFor(slot: Slot, settings: Settings): string[] {
   // Servers pass an end of stream on after 30 s by default; the old version knows no such delay and no such flag.
   const ownServer = slot.kind === 'ours' && slot.role === 'server';
   if (slot.kind !== 'old') flags.push('--closewait', String(ownServer ? (settings.closewait ?? 0) : 0));
-  return flags;
+  return [...flags, ...((slot.role === 'client' ? settings.clientFlags : settings.serverFlags) ?? [])];
 }
 
 /** Bytes of the large exchange of a case. */

@@ -1,5 +1,6 @@
 /** Virtual clock, seeded network, random numbers and byte helpers for the tests of all packages. */
 export { checkPattern, fillPattern, fromHex, patternBytes, toHex } from './bytes.ts';
+export { GO_NUMBERS, type GoNumber } from './go-numbers.ts';
 export { findLeaks, installPoolChecks, type ShardSlots, takeFaults } from './pool-checks.ts';
 export { median, quantile } from './quantile.ts';
 export { Random } from './random.ts';

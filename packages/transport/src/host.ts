@@ -13,7 +13,10 @@ export interface SocketAddress {
   readonly family: 4 | 6;
 }
 
-/** Where a byte stream can be had: a TCP address or the path of a unix socket. An empty host listens on all addresses. */
+/**
+ * Where a byte stream can be had: a TCP address or a unix socket, by its path or on Linux as `@name` in the abstract namespace. An empty
+ * host listens on all addresses. A path that is too long for the system is an error: 107 bytes on Linux, 103 elsewhere.
+ */
 export type StreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** A timer that has not fired yet. */

@@ -23,3 +23,4 @@ export { sendUnixDatagram } from './node/native/unix-datagram.ts';
 export { openFilesLimit } from './node/open-files.ts';
 export { Scheduler, type Task } from './scheduler.ts';
 export { type SessionOwner, UdpEndpoint, type UdpEndpointEvents, type UdpEndpointOptions } from './udp-endpoint.ts';
+export { unixPathProblem } from './unix-path.ts';

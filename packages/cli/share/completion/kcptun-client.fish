@@ -1,6 +1,6 @@
 # fish completion of kcptun-client
 complete -c kcptun-client -f
-complete -c kcptun-client -l localaddr -s l -x -d 'where applications connect to: host:port or the path of a unix socket'
+complete -c kcptun-client -l localaddr -s l -x -d 'where applications connect to: host:port, or a unix socket with a slash in its path'
 complete -c kcptun-client -l remoteaddr -s r -x -d 'the server: host:port, or host:minport-maxport'
 complete -c kcptun-client -l key -x -d 'the secret'
 complete -c kcptun-client -l crypt -x -a 'aes aes-128 aes-128-gcm aes-192 salsa20 blowfish twofish cast5 3des tea xtea xor sm4 none null' -d 'packet cipher'

@@ -1,7 +1,7 @@
 # fish completion of kcptun-server
 complete -c kcptun-server -f
 complete -c kcptun-server -l listen -s l -x -d 'UDP address to listen on: host:port, or host:minport-maxport'
-complete -c kcptun-server -l target -s t -x -d 'where connections are passed on to: host:port or the path of a unix socket'
+complete -c kcptun-server -l target -s t -x -d 'where connections are passed on to: host:port, or a unix socket with a slash in its path'
 complete -c kcptun-server -l key -x -d 'the secret'
 complete -c kcptun-server -l crypt -x -a 'aes aes-128 aes-128-gcm aes-192 salsa20 blowfish twofish cast5 3des tea xtea xor sm4 none null' -d 'packet cipher'
 complete -c kcptun-server -l QPP -d 'quantum permutation pads'

@@ -7,6 +7,7 @@ import net from 'node:net';
 import { formatAddress } from '../address.ts';
 import { TransportError } from '../errors.ts';
 import { type ByteConnection, type ByteEvents, type ByteListener, type HostTimer, MAX_READ, type StreamAddress } from '../host.ts';
+import { isAbstract, systemPath, unixPathProblem } from '../unix-path.ts';
 import { keepAlive } from './keep-alive.ts';
 
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
@@ -143,13 +144,25 @@ function describe(address: StreamAddress): string {
   return 'path' in address ? address.path : formatAddress(address.host, address.port);
 }
 
+/** Why the name of a unix socket can not be used; Node 20 cuts one that is too long. */
+function pathProblem(address: StreamAddress): string | undefined {
+  const problem = 'path' in address ? unixPathProblem(address.path, process.platform) : undefined;
+  return problem === undefined ? undefined : `${describe(address)} ${problem}`;
+}
+
 /** Connects to a target; cancelling the returned handle ends the attempt. */
 export function connectBytes(
   address: StreamAddress,
   callback: (error: Error | undefined, connection: ByteConnection | undefined) => void,
 ): HostTimer {
+  const problem = pathProblem(address);
+  if (problem !== undefined) {
+    const told = setImmediate(callback, new TransportError('KCPTUN_ERR_TRANSPORT_CONNECT', `connect ${problem}`), undefined);
+    return { cancel: () => clearImmediate(told) };
+  }
   const reader = createReader();
-  const socket = net.connect({ ...address, allowHalfOpen: true, onread: reader.onread });
+  const place = 'path' in address ? { path: systemPath(address.path) } : address;
+  const socket = net.connect({ ...place, allowHalfOpen: true, onread: reader.onread });
   const fail = (cause: Error): void => {
     socket.destroy();
     // Node adds the local address, which a socket without a descriptor does not have.
@@ -167,7 +180,7 @@ export function connectBytes(
 
 /** Removes a unix socket that nobody listens on any more: a process that was killed leaves it. Anything else at its place stays. */
 function removeStale(path: string, callback: (removed: boolean) => void): void {
-  if (!isSocket(path)) {
+  if (isAbstract(path) || !isSocket(path)) {
     callback(false);
     return;
   }
@@ -207,6 +220,11 @@ export function listenBytes(
   callback: (error: Error | undefined, listener: ByteListener | undefined) => void,
   onError: (error: Error) => void,
 ): void {
+  const problem = pathProblem(address);
+  if (problem !== undefined) {
+    setImmediate(callback, new TransportError('KCPTUN_ERR_TRANSPORT_BIND', `listen ${problem}`), undefined);
+    return;
+  }
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     const remote = socket.remoteAddress;
     const label = remote === undefined ? describe(address) : formatAddress(remote, socket.remotePort ?? 0);
@@ -230,7 +248,7 @@ export function listenBytes(
         return;
       }
       server.once('error', fail);
-      server.listen({ path: address.path, backlog: BACKLOG });
+      server.listen({ path: systemPath(address.path), backlog: BACKLOG });
     });
   };
   server.once('error', onFailed);
@@ -244,7 +262,7 @@ export function listenBytes(
     callback(undefined, { label, port, close: () => server.close() });
   };
   server.once('listening', ready);
-  if ('path' in address) server.listen({ path: address.path, backlog: BACKLOG });
+  if ('path' in address) server.listen({ path: systemPath(address.path), backlog: BACKLOG });
   else if (address.host === '') server.listen({ port: address.port, backlog: BACKLOG });
   else server.listen({ port: address.port, host: address.host, backlog: BACKLOG });
 }

@@ -1,10 +1,10 @@
 // TCP and unix connections of Node, accepted and connected ones, over real sockets.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { checkPattern, patternBytes } from '@kcptun/testkit';
 import { freePort } from '@kcptun/testkit/node';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -110,10 +110,13 @@ test('a target that refuses is an error with its cause', async () => {
   expect(error).toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_CONNECT', cause: { code: 'ECONNREFUSED' } });
 });
 
-describe.each<[string, () => StreamAddress]>([
+const kinds: [string, () => StreamAddress][] = [
   ['tcp', () => ({ host: '127.0.0.1', port: 0 })],
   ['unix', () => ({ path: unixPath() })],
-])('%s', (kind, address) => {
+];
+if (process.platform === 'linux') kinds.push(['abstract', () => ({ path: `@${unixPath()}` })]);
+
+describe.each(kinds)('%s', (kind, address) => {
   test.each([
     ['accepted', 'connected'],
     ['connected', 'accepted'],
@@ -215,7 +218,7 @@ describe.each<[string, () => StreamAddress]>([
             return;
           }
           cleanups.push(() => listener.close());
-          const peer = net.connect('path' in where ? where : { host: '127.0.0.1', port: listener.port });
+          const peer = net.connect('path' in where ? { path: where.path.replace(/^@/, '\0') } : { host: '127.0.0.1', port: listener.port });
           cleanups.push(() => peer.destroy());
           peer.once('connect', () => peer.end(patternBytes(5000, 3, 0)));
         },
@@ -257,4 +260,24 @@ test.runIf(process.platform === 'linux')('a crowd finds room while nobody has th
   // This process stands still meanwhile.
   const { stdout } = spawnSync(process.execPath, ['-e', CROWD, `${port}`, `${crowd}`], { encoding: 'utf8' });
   expect(stdout).toBe(`${crowd}`);
+});
+
+test('a path that is too long for the system is refused, and makes no socket of another name', async () => {
+  const path = `${unixPath()}-${'x'.repeat(100)}`;
+  const refused = await new Promise<Error | undefined>((resolve) => {
+    host.listen(
+      { path },
+      () => {},
+      resolve,
+      () => {},
+    );
+  });
+  expect(refused?.message).toBe(
+    `listen ${path} is ${path.length} bytes long; use a path of at most ${process.platform === 'linux' ? 107 : 103} bytes`,
+  );
+  const unreached = await new Promise<Error | undefined>((resolve) => {
+    host.connect({ path }, resolve);
+  });
+  expect(unreached?.message).toBe(refused?.message.replace('listen', 'connect'));
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith(basename(path).slice(0, 40)))).toEqual([]);
 });
