@@ -145,7 +145,6 @@ test.each([
   ['name:0', { host: 'name', port: 0 }],
   ['/run/a:b.sock', { path: '/run/a:b.sock' }],
   ['./s:80x', { path: './s:80x' }],
-  ['kcptun.sock', { path: 'kcptun.sock' }],
 ])('address %s', (text, address) => {
   expect(parseStreamAddress(text)).toEqual({ address });
 });
