@@ -10,6 +10,7 @@ import { findOddCharacter, showText } from './odd-characters.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { findOption, type OptionsOf, optionsOf, type Shell } from './options.ts';
 import { readFlags } from './parser.ts';
+import { decodeAsGo, isLost, wellFormed } from './raw-words.ts';
 import { adviseOn, applyMode, checkRules, checkSystem, type Origin, type Values } from './rules.ts';
 import { checkRange, parseValue } from './values.ts';
 
@@ -45,7 +46,7 @@ export function parseCommandLine<S extends Side>(
   side: S,
   argv: readonly string[],
   env: Environment = {},
-  readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+  readFile: (path: string) => string = (path) => decodeAsGo(readFileSync(path)),
   system: string = process.platform,
 ): CommandLine<S> {
   const scanned = scanArguments(side, argv);
@@ -102,7 +103,15 @@ class Collected {
     }
   }
 
-  takeText(option: OptionSpec, text: string, origin: Origin, source: string): void {
+  takeText(option: OptionSpec, given: string, origin: Origin, source: string): void {
+    if (option.secret === true && isLost(given)) {
+      this.problems.push(
+        `${source}: is not UTF-8, and its bytes can not be read here; use a key in UTF-8, or write it into the file of -c`,
+      );
+      return;
+    }
+    // Only of the key each byte counts.
+    const text = option.secret === true ? given : wellFormed(given);
     const label = option.secret ? source : `${source} ${showText(text)}`;
     const parsed = parseValue(option, text);
     if (parsed.value === undefined) {

@@ -6,6 +6,7 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from 'json
 import { findOddCharacter } from './odd-characters.ts';
 import type { OptionSpec, OptionValue, Side } from './option-spec.ts';
 import { findOption, optionsOf } from './options.ts';
+import { wellFormed } from './raw-words.ts';
 import { explainRetired, findSimilar } from './suggestions.ts';
 import { allowedValues, exampleOf, parseValue, toInteger } from './values.ts';
 
@@ -106,7 +107,7 @@ function readValue(option: OptionSpec, node: Node, source: string): ReadValue {
   if (node.type === 'array' || node.type === 'object') {
     return { problem: ` is ${node.type === 'array' ? 'a list' : 'an object'}, but must be ${describeType(option)}` };
   }
-  if (node.type === 'string' && option.type === 'string') return { value: node.value };
+  if (node.type === 'string' && option.type === 'string') return readText(option, node.value as string);
   if (node.type === 'boolean' && option.type === 'boolean') return { value: node.value };
   if (node.type === 'number' && option.type === 'integer') return readNumber(option, written, shown);
   // A value of the wrong type, which ends the Go programs: it is taken for what its text means as a flag.
@@ -114,6 +115,13 @@ function readValue(option: OptionSpec, node: Node, source: string): ReadValue {
   if (parsed.value === undefined) return { problem: `${shown}: ${parsed.problem}` };
   const warning = `${shown} should be ${describeType(option)}`;
   return { value: parsed.value, warning: option.secret === true ? warning : `${warning}; it is read as ${JSON.stringify(parsed.value)}` };
+}
+
+/** A text as Go reads it: an escaped half of a surrogate pair is U+FFFD. */
+function readText(option: OptionSpec, text: string): ReadValue {
+  const value = wellFormed(text);
+  if (option.secret !== true || !value.includes('\uFFFD')) return { value };
+  return { value, warning: ' is not UTF-8: what is none is taken as U+FFFD, as by the Go programs' };
 }
 
 function readNumber(option: OptionSpec, written: string, shown: string): ReadValue {

@@ -34,6 +34,7 @@ export {
 export { helpText } from './parser.ts';
 export { configJson, configText, type PrintedSetting } from './print-config.ts';
 export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type ProgramContext, programVersion, readSettings } from './program.ts';
+export { decodeAsGo, keyOf, rawArguments, rawEnvironment } from './raw-words.ts';
 export { type Origin, SYSTEM_NAMES } from './rules.ts';
 export { clientOptions, runClient, runServer, serverOptions } from './run.ts';
 export { findService } from './services.ts';

@@ -12,6 +12,7 @@ import type { OptionValue, Side } from './option-spec.ts';
 import { type ClientOptions, optionsOf, type ServerOptions, type SharedOptions } from './options.ts';
 import { startProfileServer } from './profile-server.ts';
 import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
+import { rawArguments, rawEnvironment } from './raw-words.ts';
 import { ServiceManager } from './service-manager.ts';
 import { memoryLine, QPP_LINE, settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
@@ -29,8 +30,8 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
   const stdio = new Stdio();
   const complain = (text: string): void => stdio.complain(text);
   const settings = await readSettings(side, {
-    argv: process.argv.slice(2),
-    env: process.env,
+    argv: rawArguments(process.argv.slice(2)),
+    env: rawEnvironment(process.env, 'KCPTUN_KEY'),
     print: (text) => stdio.print(text),
     complain,
   });

@@ -16,7 +16,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   target: 'Where each connection is passed on to, on this machine or any other, written as `localaddr`.',
   key:
     'The secret that everything is encrypted with. Whoever knows it can use the tunnel. On the command line it is visible to other users of the machine: prefer the environment ' +
-    'variable or the file. It is never logged.',
+    'variable or the file. It is never logged. Its bytes count: from the command line and the environment they are taken as they are, UTF-8 or not (on systems without `/proc` only UTF-8 is taken); in a file what is not UTF-8 is U+FFFD, as for the Go programs.',
   crypt:
     'The packet cipher. `aes-128-gcm` also authenticates; `salsa20` is fast without AES instructions; `none` adds only a checksum, `null` nothing at all, and both, like `xor`, hide nothing. ' +
     'Go programs of 2021 know neither `null` nor `aes-128-gcm` and silently use `aes` instead.',

@@ -269,6 +269,7 @@ export function findOption(side: Side, name: string): OptionSpec | undefined {
 
 /** What both programs are set to; fields as the flags (see {@link OPTIONS}), integers in the units given there. */
 export interface SharedOptions {
+  /** The secret; where it is not UTF-8, its bytes in the form that `keyOf` reads. */
   readonly key: string;
   readonly crypt: (typeof CRYPT_METHODS)[number];
   readonly mode: string;

@@ -6,6 +6,7 @@ import { type AddressContext, parseDatagramAddress, parseStreamAddress } from '.
 import { isNamedMode, MODE_NUMBERS } from './modes.ts';
 import type { OptionSpec, OptionValue, Side, System } from './option-spec.ts';
 import { optionsOf } from './options.ts';
+import { keyOf } from './raw-words.ts';
 import { checkRange } from './values.ts';
 
 /** All options of a side by name. */
@@ -101,7 +102,7 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
     advice.push(`--ratelimit ${rate} is less than two packets a second: it counts bytes a second, so 1 Mbit/s is 125000`);
   }
   if (values['QPP'] === true) {
-    const keyLength = new TextEncoder().encode(String(values['key'])).length;
+    const keyLength = Buffer.from(keyOf(String(values['key']))).length;
     advice.push(...qppKeyWarnings(keyLength, Number(values['QPPCount']), values['QPPGen'] as QppGeneration));
   }
   if (Number(values['autoexpire']) > 0 && Number(values['scavengettl']) > Number(values['autoexpire'])) {

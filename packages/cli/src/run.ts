@@ -7,6 +7,7 @@ import { TunnelClient, type TunnelClientOptions, type TunnelOptions, TunnelServe
 import { parseDatagramAddress, parseStreamAddress } from './addresses.ts';
 import { runProgram } from './lifecycle.ts';
 import type { ClientOptions, ServerOptions, SharedOptions } from './options.ts';
+import { keyOf } from './raw-words.ts';
 
 /** Runs kcptun-client until a signal ends it; never returns an exit code but sets it. */
 export function runClient(): Promise<void> {
@@ -43,7 +44,7 @@ export function serverOptions(o: ServerOptions, logger: Logger): TunnelServerOpt
 
 function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): TunnelOptions {
   return {
-    key: o.key,
+    key: keyOf(o.key),
     // As in the Go programs; a warning says what that means.
     allowEmptyKey: true,
     crypt: o.crypt as CryptMethod,

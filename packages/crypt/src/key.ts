@@ -34,13 +34,16 @@ export function checkPassword(password: unknown, allowEmpty: boolean): void {
 
 /**
  * The 32-byte key of a password: PBKDF2-HMAC-SHA1, salt `kcp-go`, 4096 iterations (PROTOCOL crypt §1). Takes some 10 ms.
- * @param password - the `--key` text; taken as UTF-8
+ * @param password - the `--key` text, taken as UTF-8, or its bytes
  * @returns the derived key; the caller owns it and should overwrite it when it is no longer needed
  * @throws {TypeError} when password is missing
  */
-export function deriveKey(password: string): Uint8Array {
+export function deriveKey(password: string | Uint8Array): Uint8Array {
   checkPassword(password, true);
-  return pbkdf2(sha1, new TextEncoder().encode(password), new TextEncoder().encode(KEY_SALT), { c: KEY_ITERATIONS, dkLen: KEY_SIZE });
+  return pbkdf2(sha1, typeof password === 'string' ? new TextEncoder().encode(password) : password, new TextEncoder().encode(KEY_SALT), {
+    c: KEY_ITERATIONS,
+    dkLen: KEY_SIZE,
+  });
 }
 
 /**

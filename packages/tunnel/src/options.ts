@@ -17,8 +17,8 @@ export interface QppOptions {
 
 /** Options that client and server share. Must be equal at both ends: key, crypt, compression, qpp, smux.version. */
 export interface TunnelOptions {
-  /** Shared secret, any text but the empty one (upstream: `--key`). */
-  readonly key: string;
+  /** Shared secret, any text, taken as UTF-8, or bytes; not empty (upstream: `--key`). */
+  readonly key: string | Uint8Array;
   /** Takes the empty key, which everybody has; default false. */
   readonly allowEmptyKey?: boolean;
   /** Packet encryption, default `aes` (upstream: `--crypt`). */
@@ -91,7 +91,7 @@ export interface TunnelServerOptions extends TunnelOptions {
 
 /** Shared options after checking, with all defaults. */
 export interface ResolvedTunnelOptions {
-  readonly key: string;
+  readonly key: string | Uint8Array;
   readonly crypt: CryptMethod;
   readonly compression: boolean;
   readonly qpp: Readonly<Required<QppOptions>> | undefined;
