@@ -16,7 +16,10 @@ export interface KernelMemory {
   reserve(byteLength: number): number;
   /** Gives back what `reserve(byteLength)` returned. */
   release(offset: number, byteLength: number): void;
-  /** Instantiates a kernel on this memory (imported as `env.memory`); `undefined` where WASM SIMD is missing or off. */
+  /**
+   * Instantiates a kernel on this memory (imported as `env.memory`); `undefined` where WASM SIMD is missing or off,
+   * or where the page's Content-Security-Policy forbids it.
+   */
   instantiate(code: Uint8Array): KernelExports | undefined;
 }
 
@@ -42,18 +45,13 @@ export class Arena implements KernelMemory {
   constructor(options: ArenaOptions = {}) {
     const pages = Math.ceil((options.byteLength ?? 4 * 1024 * 1024) / PAGE);
     const wasm = (options.wasm ?? true) && typeof WebAssembly === 'object';
-    this.#memory = wasm ? new WebAssembly.Memory({ initial: pages, maximum: pages }) : undefined;
+    this.#memory = wasm ? allocate(pages) : undefined;
     this.bytes = new Uint8Array(this.#memory?.buffer ?? new ArrayBuffer(pages * PAGE));
   }
 
   /** Bytes reserved and not released. */
   get used(): number {
     return this.#used;
-  }
-
-  /** Whether kernels run as WebAssembly here. */
-  get wasm(): boolean {
-    return this.#memory !== undefined;
   }
 
   reserve(byteLength: number): number {
@@ -72,9 +70,9 @@ export class Arena implements KernelMemory {
   }
 
   instantiate(code: Uint8Array): KernelExports | undefined {
-    if (this.#memory === undefined || !WebAssembly.validate(code)) return undefined;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.#memory } });
-    return instance.exports as KernelExports;
+    const module = this.#memory === undefined ? undefined : compile(code);
+    if (module === undefined) return undefined;
+    return new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as KernelExports;
   }
 
   #extend(size: number): number {
@@ -84,6 +82,24 @@ export class Arena implements KernelMemory {
     }
     this.#top = offset + size;
     return offset;
+  }
+}
+
+/** `undefined` where WebAssembly is there but may not have so much memory: its kernels have twins. */
+function allocate(pages: number): WebAssembly.Memory | undefined {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    return undefined;
+  }
+}
+
+/** `undefined` where SIMD is missing, or where compiling is forbidden: valid code throws for nothing else. */
+function compile(code: Uint8Array): WebAssembly.Module | undefined {
+  try {
+    return WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -9,7 +9,10 @@ export interface ReedSolomonMemory {
   readonly bytes: Uint8Array;
   /** Sets aside `byteLength` bytes, aligned to 16, for good; returns their offset in `bytes`. */
   reserve(byteLength: number): number;
-  /** Instantiates WebAssembly code on this memory (imported as `env.memory`); `undefined` where WASM SIMD is missing or off. */
+  /**
+   * Instantiates WebAssembly code on this memory (imported as `env.memory`); `undefined` where WASM SIMD is missing or
+   * off, or where the page's Content-Security-Policy forbids it.
+   */
   instantiate(code: Uint8Array): Readonly<Record<string, (...args: number[]) => number>> | undefined;
 }
 
@@ -32,7 +35,7 @@ export function createMemory(byteLength: number, wasm = true): ReedSolomonMemory
   if (!(byteLength >= 1 && byteLength <= MAX_BYTES))
     throw new RangeError(`byteLength must be between 1 and ${MAX_BYTES}, got ${byteLength}`);
   const pages = Math.ceil(byteLength / PAGE);
-  const memory = wasm && typeof WebAssembly === 'object' ? new WebAssembly.Memory({ initial: pages, maximum: pages }) : undefined;
+  const memory = wasm && typeof WebAssembly === 'object' ? allocate(pages) : undefined;
   const bytes = new Uint8Array(memory?.buffer ?? new ArrayBuffer(pages * PAGE));
   let used = 0;
   return {
@@ -46,9 +49,27 @@ export function createMemory(byteLength: number, wasm = true): ReedSolomonMemory
       return offset;
     },
     instantiate(code: Uint8Array): Readonly<Record<string, (...args: number[]) => number>> | undefined {
-      if (memory === undefined || !WebAssembly.validate(code)) return undefined;
-      const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
-      return instance.exports as Readonly<Record<string, (...args: number[]) => number>>;
+      const module = memory === undefined ? undefined : compile(code);
+      if (module === undefined) return undefined;
+      return new WebAssembly.Instance(module, { env: { memory } }).exports as Readonly<Record<string, (...args: number[]) => number>>;
     },
   };
+}
+
+/** `undefined` where WebAssembly is there but may not have so much memory: the kernel has a twin. */
+function allocate(pages: number): WebAssembly.Memory | undefined {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    return undefined;
+  }
+}
+
+/** `undefined` where SIMD is missing, or where compiling is forbidden: valid code throws for nothing else. */
+function compile(code: Uint8Array): WebAssembly.Module | undefined {
+  try {
+    return WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined;
+  } catch {
+    return undefined;
+  }
 }
