@@ -46,7 +46,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   rcvwnd: 'How many packets this end keeps while one before them is missing; the other end is told, and never has more on their way.',
   datashard:
     'The size of an error correction group: after this many packets the parity packets are sent, and any of the whole group can be missing, as many as there are parity packets. ' +
-    'Both ends may differ: a receiver learns what the sender does.',
+    'Both ends may differ, but then this end sends as the other does, see `keep-shards`.',
   parityshard:
     'The number of parity packets per group, each as large as the largest packet of the group. 3 for 10 costs 30 % and repairs 3 losses of 13. 0 on clean paths. `datashard` and `parityshard` together are at most 256, where the Go programs take more.',
   dscp:
@@ -121,6 +121,10 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   'max-sessions-per-ip':
     'How many of them may come from one IPv4 address, or from one /64 network of IPv6. Behind the NAT of a carrier many customers have one address; behind a relay on the same machine ' +
     'all clients have.',
+  'keep-shards':
+    'Programs of 2021 rebuild nonsense from parity when its shard counts are not their own, and break their connections. So nothing is sent with parity before the shards of the other end are known, ' +
+    'and then with its counts instead of `datashard` and `parityshard`, once for each session; an end that sends no parity gets none. With this the own counts are sent from the first packet on. ' +
+    'It is for ends that want different parity up and down; set it at both, where neither is of 2021.',
   'no-replay-protection':
     'By default each end drops datagrams that it has seen before, a server lets recordings open or replace nothing for a day, and a session follows its client when a NAT gives it another port. Nothing of it ' +
     'changes the wire. This switches it off, for both. It is off anyway with `none`, `null` and `xor`, where anybody can change a datagram. See SECURITY.',

@@ -227,6 +227,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     range: [1, MAX_SESSIONS],
     ours: true,
   }),
+  option('keep-shards', 'fec', 'boolean', both(false), "send one's own shard counts, whatever the peer sends with", { ours: true }),
   option(
     'no-replay-protection',
     'secrecy',
@@ -311,6 +312,7 @@ export interface SharedOptions {
   readonly 'log-format': LogFormat;
   readonly 'log-level': LogLevel;
   readonly 'drain-timeout': number;
+  readonly 'keep-shards': boolean;
   readonly 'no-replay-protection': boolean;
 }
 

@@ -80,6 +80,7 @@ function sessionOptions(o: SharedOptions): NonNullable<TunnelOptions['session']>
     mtu: o.mtu,
     dataShards: o.datashard,
     parityShards: o.parityshard,
+    keepShards: o['keep-shards'],
     ackNoDelay: o.acknodelay,
     rateLimit: o.ratelimit,
   };

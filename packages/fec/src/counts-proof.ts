@@ -41,6 +41,23 @@ export class CountsProof {
     }
   }
 
+  /** Whether no counts at all fit: the sender has changed them. */
+  get contradicted(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Data shards of the only counts that fit; 0 while more than one pair does. */
+  get dataShards(): number {
+    const size = this.#sizes[0]!;
+    return this.#count === 1 && this.#least[size] === this.#most[size] ? this.#least[size]! : 0;
+  }
+
+  /** Parity shards of the only counts that fit; 0 while more than one pair does. */
+  get parityShards(): number {
+    const { dataShards } = this;
+    return dataShards === 0 ? 0 : this.#sizes[0]! - dataShards;
+  }
+
   /** Whether no other counts fit. */
   holds(dataShards: number, parityShards: number): boolean {
     return this.#count === 1 && this.#sizes[0] === dataShards + parityShards && this.#fixes(this.#sizes[0], dataShards);

@@ -204,6 +204,19 @@ export class FecDecoder {
     return this.#recoveredLengths[index]!;
   }
 
+  /**
+   * Takes over the sender's counts, which something else has proven ({@link CountsProof}): packets are rebuilt from now on.
+   * @throws {TypeError} when a count is no integer
+   * @throws {RangeError} when a count, or their sum, is out of range
+   */
+  adopt(dataShards: number, parityShards: number): void {
+    checkShards(dataShards, parityShards);
+    this.#tuning = false;
+    if (dataShards !== this.#dataShards || parityShards !== this.#parityShards) this.#change(dataShards, parityShards);
+    this.#proven = true;
+    this.#proof = undefined;
+  }
+
   /** Drops all groups and gives the pool's slots back. */
   close(): void {
     for (const group of this.#groups) group.clear();
@@ -395,7 +408,10 @@ export class FecDecoder {
     const parityShards = tuner.period(false);
     if (dataShards <= 0 || parityShards <= 0 || dataShards + parityShards >= MAX_SHARDS) return;
     this.#tuning = false;
-    if (dataShards === this.#dataShards && parityShards === this.#parityShards) return;
+    if (dataShards !== this.#dataShards || parityShards !== this.#parityShards) this.#change(dataShards, parityShards);
+  }
+
+  #change(dataShards: number, parityShards: number): void {
     this.close();
     this.#dataShards = dataShards;
     this.#parityShards = parityShards;

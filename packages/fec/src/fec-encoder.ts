@@ -41,6 +41,9 @@ export interface FecEncoderOptions {
 
 /** Adds FEC headers and parity packets to what one session sends. */
 export class FecEncoder {
+  /** Whether groups that begin go without parity, for as long as it is not known what the peer can read. Their ids are used up all the same. */
+  holdsParity = false;
+
   readonly #pool: ShardPool;
   readonly #policy: FecPolicy | undefined;
   #sums: ParitySums;
@@ -167,7 +170,8 @@ export class FecEncoder {
 
   #startGroup(): void {
     if (this.#nextDataShards !== this.#dataShards || this.#nextParityShards !== this.#parityShards) this.#adoptShards();
-    this.#sums.start();
+    if (this.holdsParity) this.#sums.close();
+    else this.#sums.start();
   }
 
   #finishGroup(now: number): void {

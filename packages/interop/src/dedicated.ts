@@ -1,7 +1,7 @@
 // Cases that the matrix does not have: a hundred streams at once, a path that loses packets, and a NAT that chooses other ports.
 
 import { transfer } from '@kcptun/testkit/node';
-import { USUAL_SETTINGS } from './case.ts';
+import { type Settings, USUAL_SETTINGS } from './case.ts';
 import type { Kind, Programs } from './programs.ts';
 import { startTunnel } from './tunnel.ts';
 
@@ -68,6 +68,32 @@ export async function runLossy(programs: Programs, ends: Ends): Promise<LossyRes
       lost: { up: stats?.up.lost ?? 0, down: stats?.down.lost ?? 0 },
       recovered: { client: client.get('FECRecovered') ?? 0, server: server.get('FECRecovered') ?? 0 },
     };
+  } finally {
+    await tunnel.stop();
+  }
+}
+
+const UNEQUAL_LOSS = 0.06;
+
+/**
+ * Moves 2 MiB each way while 6 % of the datagrams are lost in both directions, with other settings than usual.
+ * @param seed - decides what is lost
+ * @throws {Error} with the output of the programs when the transfer fails
+ */
+export async function runShards(programs: Programs, ends: Ends, settings: Partial<Settings>, seed: number): Promise<string> {
+  const tunnel = await startTunnel({
+    programs,
+    ...ends,
+    settings: { ...USUAL_SETTINGS, ...settings },
+    relaySeed: seed,
+    relay(relay) {
+      relay.up.setLoss(UNEQUAL_LOSS).setDelay(2);
+      relay.down.setLoss(UNEQUAL_LOSS).setDelay(2);
+    },
+  });
+  try {
+    await tunnel.during(transfer({ port: tunnel.port, upload: LOSSY_BYTES, download: LOSSY_BYTES, order: 'at-once', seed }));
+    return tunnel.client.output + tunnel.server.output;
   } finally {
     await tunnel.stop();
   }

@@ -15,6 +15,8 @@ export interface TunnelOptions {
   readonly settings: Settings;
   /** Puts a relay in the middle and sets its faults. */
   readonly relay?: (relay: UdpRelay) => void;
+  /** Decides what the relay does by chance (default 1). */
+  readonly relaySeed?: number;
 }
 
 const START_TIMEOUT_MS = 30_000;
@@ -90,7 +92,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     };
     const server = await startServer();
 
-    const relay = options.relay && (await UdpRelay.start({ upstreamPort: udpPort }));
+    const relay = options.relay && (await UdpRelay.start({ upstreamPort: udpPort, seed: options.relaySeed ?? 1 }));
     if (relay !== undefined) {
       started.push({ stop: () => relay.close() });
       options.relay?.(relay);

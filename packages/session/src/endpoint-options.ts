@@ -60,15 +60,22 @@ export interface EndpointContext {
   closeSession(session: Session, error: SessionError | undefined): void;
   noteEstablished(session: Session): void;
   wake(session: Session): void;
+  noteShards(session: Session, dataShards: number, parityShards: number): void;
 }
 
-/** A session came, went, or follows its peer to another path; or something else is known of its peer ({@link Session.peer}). */
+/**
+ * A session came, went, or follows its peer to another path; something else is known of its peer ({@link Session.peer}); or it sends with
+ * other shard counts than it was told to, because its peer does.
+ */
 export interface SessionEvent {
-  readonly type: 'opened' | 'closed' | 'moved' | 'peer';
+  readonly type: 'opened' | 'closed' | 'moved' | 'peer' | 'shards';
   readonly session: Session;
   /** Why it ended; `undefined` when it was closed by its owner. */
   readonly error?: SessionError;
   /** The paths before and after a move. */
   readonly from?: number;
   readonly to?: number;
+  /** The shard counts that are sent with from the next group on; parity 0: none is sent. */
+  readonly dataShards?: number;
+  readonly parityShards?: number;
 }

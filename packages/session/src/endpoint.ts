@@ -202,7 +202,7 @@ export class Endpoint implements EndpointContext {
     return next === undefined ? expiry : Math.min(next, expiry);
   }
 
-  /** The next session that was opened by a peer, has ended or has moved, or whose peer is seen in another light. */
+  /** The next session that was opened by a peer, has ended or has moved, whose peer is seen in another light, or that sends other shards. */
   pollEvent(): SessionEvent | undefined {
     const event = this.#events.shift();
     if (event?.type === 'opened') this.#unaccepted -= 1;
@@ -312,6 +312,11 @@ export class Endpoint implements EndpointContext {
     this.touch(session);
     this.#noteChanges(session);
     this.#onWake?.();
+  }
+
+  /** @internal */
+  noteShards(session: Session, dataShards: number, parityShards: number): void {
+    this.#events.push({ type: 'shards', session, dataShards, parityShards });
   }
 
   /** @internal A decoder that starts with our own shard counts, or 1+1 where FEC is off here, and adapts to the peer. */

@@ -18,8 +18,9 @@ const SLACK_MS = 20;
 /** When and how much a session may send. */
 export class Pacer {
   readonly #bytesPerMs: number;
-  readonly #most: number;
-  readonly #quantum: number;
+  readonly #mtu: number;
+  #most = 0;
+  #quantum = 0;
   readonly #mostAcks: number;
   #balance: number;
   #ackBalance: number;
@@ -28,19 +29,26 @@ export class Pacer {
   /**
    * @param bytesPerSecond - the limit, above 0
    * @param mtu - bytes of the largest datagram
-   * @param parityShards - parity that may follow the last data packet of a flush
    * @param now - ms
    */
-  constructor(bytesPerSecond: number, mtu: number, parityShards: number, now: number) {
+  constructor(bytesPerSecond: number, mtu: number, now: number) {
     this.#bytesPerMs = bytesPerSecond / 1000;
+    this.#mtu = mtu;
+    this.#balance = Number.POSITIVE_INFINITY;
+    this.expectParity(0);
+    this.#mostAcks = 2 * mtu;
+    this.#ackBalance = this.#mostAcks;
+    this.#at = now;
+  }
+
+  /** Sets how much parity may follow the last data packet of a flush, in shards: as much less may leave in one. */
+  expectParity(parityShards: number): void {
+    const mtu = this.#mtu;
     // One datagram for acknowledgements and one for the segment that goes beyond the quota.
     const packets = Math.max(2, BURST_PACKETS - parityShards - 2);
     this.#most = Math.min(packets * mtu, Math.max(2 * mtu, this.#bytesPerMs * SLACK_MS));
     this.#quantum = Math.min(this.#most / 2, Math.max(mtu, this.#bytesPerMs));
-    this.#mostAcks = 2 * mtu;
-    this.#balance = this.#most;
-    this.#ackBalance = this.#mostAcks;
-    this.#at = now;
+    this.#balance = Math.min(this.#balance, this.#most);
   }
 
   /** Datagrams' worth of bytes that may leave at once, for whoever keeps as many ready. */

@@ -21,10 +21,18 @@ export interface SessionParameters {
   readonly rcvWnd: number;
   /** Largest UDP payload in bytes, headers of all layers included, up to 1500. Default 1350. */
   readonly mtu: number;
-  /** FEC data shards per group; 0 switches FEC off for what this end sends. Default 10. */
+  /**
+   * FEC data shards per group; 0 switches FEC off for what this end sends. Default 10. A peer that sends other counts, or none, is followed
+   * once that is proven, see `keepShards`.
+   */
   readonly dataShards: number;
   /** FEC parity shards per group; 0 switches FEC off. Default 3. */
   readonly parityShards: number;
+  /**
+   * Sends parity from the first group on, and with these counts whatever the peer sends with. Default false: peers with kcp-go 5.6.1
+   * would rebuild nonsense from counts that are not theirs, so no parity is sent before theirs are known, and then with theirs.
+   */
+  readonly keepShards: boolean;
   /** Acknowledge each datagram at once instead of with the next flush. Default false. */
   readonly ackNoDelay: boolean;
   /** Segments that may be unanswered whatever the windows say, before a delivery rate is known. Default 2048. */
@@ -45,6 +53,7 @@ const DEFAULTS: Omit<SessionParameters, keyof (typeof MODES)['fast']> = {
   mtu: 1350,
   dataShards: 10,
   parityShards: 3,
+  keepShards: false,
   ackNoDelay: false,
   inflightFloor: 2048,
   rateLimit: 0,

@@ -4,7 +4,7 @@
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
 import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32 } from '@kcptun/common';
-import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder } from '@kcptun/fec';
+import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder, SentCounts } from '@kcptun/fec';
 import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
 import type { EndpointContext } from './endpoint-options.ts';
@@ -95,14 +95,16 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   readonly #context: EndpointContext;
   readonly #encoder: FecEncoder | undefined;
   #decoder: FecDecoder | undefined;
+  /** Until it is decided with which shard counts this end sends. */
+  #sentCounts: SentCounts | undefined;
   readonly #inflight: InflightLimit;
   readonly #rtoFloor: RtoFloor = new RtoFloor();
   readonly #minRto: number;
   readonly #pacer: Pacer | undefined;
   /** Bytes of segments in a byte of datagrams, on the average. */
-  readonly #share: number;
+  #share = 1;
   /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
-  readonly #pacedQueue: number;
+  #pacedQueue = 0;
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -120,6 +122,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     this.#encoder = fecEnabled(p)
       ? new FecEncoder({ dataShards: p.dataShards, parityShards: p.parityShards, ...context.memoryOption })
       : undefined;
+    if (this.#encoder !== undefined && !p.keepShards) {
+      this.#sentCounts = new SentCounts(p.dataShards, p.parityShards);
+      this.#encoder.holdsParity = true;
+    }
     const overhead = context.crypt.headerSize + context.crypt.tagSize;
     this.sink = new SessionSink(context.transmitter, this.#encoder, path, overhead);
     this.kcp = new Kcp({
@@ -142,11 +148,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     this.#minRto = this.kcp.minRto;
     this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
     this.kcp.inflightLimit = this.#inflight.limit;
-    const mtu = Math.min(p.mtu, MAX_DATAGRAM);
-    const parity = fecEnabled(p) ? p.parityShards : 0;
-    this.#pacer = p.rateLimit > 0 ? new Pacer(p.rateLimit, mtu, parity, now) : undefined;
-    this.#share = (this.kcp.mtu / mtu) * (parity > 0 ? p.dataShards / (p.dataShards + parity) : 1);
-    this.#pacedQueue = Math.max(PACED_QUEUE_LEAST, Math.ceil((2 * (this.#pacer?.most ?? 0)) / mtu));
+    this.#pacer = p.rateLimit > 0 ? new Pacer(p.rateLimit, Math.min(p.mtu, MAX_DATAGRAM), now) : undefined;
+    this.#pace(p.dataShards, fecEnabled(p) ? p.parityShards : 0);
   }
 
   /** Remote path of the peer, as the transport numbered it. */
@@ -316,7 +319,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       this.#context.counters.totals.OOBPackets += 1;
       return;
     }
-    this.#input(bytes, offset, length, now, true);
+    const accepted = this.#input(bytes, offset, length, now, true);
+    if (accepted && this.#sentCounts !== undefined) {
+      this.#sentCounts.notePlain();
+      this.#chooseCounts(this.#sentCounts);
+    }
   }
 
   /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
@@ -428,6 +435,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   #handleFec(bytes: Uint8Array, offset: number, length: number, type: number, now: number): void {
     this.#decoder ??= this.#context.createDecoder();
     if (type === FEC_TYPE_DATA) this.#input(bytes, offset + FEC_HEADER_SIZE, length - FEC_HEADER_SIZE, now, true);
+    if (this.#sentCounts !== undefined) {
+      this.#sentCounts.note(type === FEC_TYPE_DATA, readU32(bytes, offset));
+      this.#chooseCounts(this.#sentCounts);
+    }
     const decoder = this.#decoder;
     const rebuilt = decoder.decode(bytes, offset, length);
     for (let index = 0; index < rebuilt; index++) {
@@ -435,18 +446,42 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     }
   }
 
-  #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): void {
+  /** Sends as was decided, once it is. */
+  #chooseCounts({ decision, dataShards, parityShards }: SentCounts): void {
+    const encoder = this.#encoder;
+    if (decision === 'open' || encoder === undefined) return;
+    this.#sentCounts = undefined;
+    encoder.holdsParity = decision === 'silent';
+    if (decision === 'own') return;
+    if (decision === 'follow') {
+      encoder.changeShards(dataShards, parityShards);
+      this.#decoder?.adopt(dataShards, parityShards);
+    }
+    this.#pace(dataShards, parityShards);
+    this.#context.noteShards(this, dataShards, parityShards);
+  }
+
+  #pace(dataShards: number, parityShards: number): void {
+    const mtu = Math.min(this.#context.parameters.mtu, MAX_DATAGRAM);
+    this.#pacer?.expectParity(parityShards);
+    this.#share = (this.kcp.mtu / mtu) * (parityShards > 0 ? dataShards / (dataShards + parityShards) : 1);
+    this.#pacedQueue = Math.max(PACED_QUEUE_LEAST, Math.ceil((2 * (this.#pacer?.most ?? 0)) / mtu));
+  }
+
+  /** Returns whether KCP took the packet. */
+  #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): boolean {
     if (regular && length >= OVERHEAD) this.progress.note(bytes[offset + 4]!, readU32(bytes, offset + 8));
     const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
     if (result < 0) {
       this.#context.counters.totals.KCPInErrors += 1;
-      return;
+      return false;
     }
     this.lastReceived = now;
     this.heard = true;
     // A packet that FEC rebuilt comes late and tells nothing new.
-    if (!regular) return;
+    if (!regular) return true;
     const { watch, kcp } = this;
     if (watch.handlePacket(bytes[offset + 4]!, readU32(bytes, offset + 8), readU32(bytes, offset + 16), kcp.sndUna, now)) kcp.expedite(now);
+    return true;
   }
 }

@@ -191,7 +191,7 @@ test('what waits to be sent is bounded by what can leave soon, not by the window
 
 describe('Pacer', () => {
   test('a release has a fraction of a ms, and nothing is lost between two', () => {
-    const pacer = new Pacer(1_350_000, 1350, 0, 0);
+    const pacer = new Pacer(1_350_000, 1350, 0);
     pacer.spend(pacer.refill(0));
     expect(pacer.releaseAt).toBeCloseTo(1);
     pacer.spend(pacer.refill(1.75) + 100);
@@ -199,12 +199,13 @@ describe('Pacer', () => {
   });
 
   test.each([[0], [3], [20]])('with %i parity shards a full bucket is less than a burst', (parity) => {
-    const pacer = new Pacer(1e9, 1350, parity, 0);
+    const pacer = new Pacer(1e9, 1350, 0);
+    pacer.expectParity(parity);
     expect(pacer.refill(1e6)).toBeLessThanOrEqual((BURST_PACKETS - parity - 2) * 1350);
   });
 
   test('a time that stands still brings nothing', () => {
-    const pacer = new Pacer(10_000, 1350, 3, 5);
+    const pacer = new Pacer(10_000, 1350, 5);
     pacer.spend(pacer.refill(5));
     expect(pacer.refill(5)).toBe(0);
     expect(pacer.releaseAt).toBeGreaterThan(5);

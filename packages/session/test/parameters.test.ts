@@ -20,7 +20,7 @@ describe('sizes', () => {
   ];
   test.each(cases)('%s with FEC %s at mtu 1350 carries %i bytes a segment', (crypt, fec, mss) => {
     for (const mtu of [500, 1350, 1500]) {
-      const parameters = { mtu, ...(fec ? { dataShards: 4, parityShards: 2 } : NO_FEC) };
+      const parameters = { mtu, ...(fec ? { dataShards: 4, parityShards: 2, keepShards: true } : NO_FEC) };
       const it = transfer(world(), { seed: 1, upload: 30_000, download: 0, client: { crypt, parameters }, server: { crypt } });
       it.run(1000);
       expect(it.session.kcp.mss).toBe(mss + mtu - 1350);

@@ -124,7 +124,7 @@ test('FEC repairs losses that would else wait for a retransmission', () => {
   const retransmitted = (parityShards: number): number => {
     const seed = 5;
     // Acknowledgements that wait for the interval come as late as the timeout here, whatever is lost.
-    const parameters = { nodelay: 1, interval: 10, dataShards: 10, parityShards, ackNoDelay: true };
+    const parameters = { nodelay: 1, interval: 10, dataShards: 10, parityShards, keepShards: true, ackNoDelay: true };
     const it = transfer(
       world(seed, (link) => link.setDelay(100).setLoss(0.02)),
       { seed, upload: 2_000_000, download: 0, client: { parameters }, server: { parameters } },
@@ -144,7 +144,7 @@ test('a session without FEC learns the shard counts of its peer', () => {
     seed,
     upload: 2_000_000,
     download: 0,
-    client: { parameters: { ...parameters, dataShards: 6, parityShards: 2 } },
+    client: { parameters: { ...parameters, dataShards: 6, parityShards: 2, keepShards: true } },
     server: { parameters: { ...parameters, dataShards: 0, parityShards: 0 } },
   });
   it.run(LIMIT);

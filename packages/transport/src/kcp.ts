@@ -238,6 +238,7 @@ function pickParameters(options: KcpOptions): Partial<SessionParameters> {
     'mtu',
     'dataShards',
     'parityShards',
+    'keepShards',
     'ackNoDelay',
     'inflightFloor',
     'rateLimit',

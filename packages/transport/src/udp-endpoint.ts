@@ -18,6 +18,8 @@ export interface SessionOwner {
   onMoved?(): void;
   /** Something else is known of the peer. */
   onPeer?(state: PeerState): void;
+  /** The session sends with other shard counts than it was told to, because its peer does; parity 0: without parity. */
+  onShards?(dataShards: number, parityShards: number): void;
   /** The session has ended; the last call. */
   onClosed(error: SessionError | undefined): void;
 }
@@ -246,6 +248,10 @@ export class UdpEndpoint implements Task {
       any = true;
       if (event.type === 'peer') {
         (session.owner as SessionOwner | undefined)?.onPeer?.(session.peer);
+        continue;
+      }
+      if (event.type === 'shards') {
+        (session.owner as SessionOwner | undefined)?.onShards?.(event.dataShards as number, event.parityShards as number);
         continue;
       }
       if (event.type === 'closed') {

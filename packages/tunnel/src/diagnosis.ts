@@ -1,6 +1,7 @@
 // Names the setting that differs, where the first bytes of a stream give it away. Nothing is negotiated on this wire: both ends must be given
 // the same --crypt, --key, --smuxver and --nocomp, and a mismatch otherwise shows as silence.
 
+import type { SessionParameters } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { TunnelError } from './errors.ts';
 
@@ -41,6 +42,18 @@ export function explainRestart(understood: boolean): string {
     ? 'the server has started over'
     : 'the server does not know it any more, and has sent nothing in it that can be read: ' +
         'it has started over, or --smuxver or --nocomp is not the same at both ends';
+}
+
+/**
+ * Why a session sends with other shard counts than it was told to.
+ * @param dataShards - the peer's
+ * @param parityShards - the peer's; 0: it sends no parity
+ * @param own - what this end was told
+ */
+export function explainShards(dataShards: number, parityShards: number, own: SessionParameters): string {
+  const [theirs, ours] = parityShards > 0 ? [`${dataShards}+${parityShards} shards`, 'so do we now'] : ['no parity', 'nor do we now'];
+  const before = `${own.dataShards}+${own.parityShards}`;
+  return `the peer sends ${theirs}: ${ours}, instead of ${before}, which an old peer would misread (--keep-shards: send ${before})`;
 }
 
 function findMismatch(error: Error, opening: Uint8Array, version: number, compression: boolean): string | undefined {

@@ -8,7 +8,7 @@ import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
 import type { PeerState, Session } from '@kcptun/session';
 import { nopFrame, type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
-import { explainFailure, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
+import { explainFailure, explainShards, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
 import { ReadAccount, type ReadLine } from './read-line.ts';
 import { CHUNK_WORK, ReadWork, STREAM_WORK } from './read-work.ts';
@@ -41,6 +41,8 @@ interface LinkEvents {
   onEstablished?(): void;
   /** Something else is known of the peer ({@link Session.peer}). */
   onPeer?(state: PeerState): void;
+  /** It sends with other shard counts than it was told to; `explanation` says which and why. Called once at most. */
+  onShards?(explanation: string): void;
   /** Comes with every heartbeat: time to look after the streams. */
   onHeartbeat(now: number): void;
 }
@@ -231,6 +233,10 @@ export class Link implements SessionOwner, Task {
     // Who has just set the two ends up is told at once what to look at.
     if (state === 'silent' && !this.session.heard) this.#explainSilence();
     this.#options.events.onPeer?.(state);
+  }
+
+  onShards(dataShards: number, parityShards: number): void {
+    this.#options.events.onShards?.(explainShards(dataShards, parityShards, this.#options.udp.endpoint.parameters));
   }
 
   onClosed(error: Error | undefined): void {

@@ -52,6 +52,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #ends: LineBudget = new LineBudget(SESSION_LINES);
   readonly #failures: LineBudget = new LineBudget();
   readonly #shortages: LineBudget = new LineBudget();
+  readonly #shards: LineBudget = new LineBudget();
   readonly #fakeTcpSockets: UdpEndpoint[] = [];
   #crypt: PacketCrypt | undefined;
   #codec: BlockCodec | undefined;
@@ -285,6 +286,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         reads: new ReadLine(this.#host, this.#reads),
         events: {
           onStream: (stream) => this.#connect(udp, link, stream),
+          onShards: (explanation) => this.#reportShards(link, explanation),
           onEstablished: () => this.#announce(link, udp),
           onHeartbeat: (now) => {
             this.#pipes.sweep(link, now);
@@ -315,6 +317,13 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     const local = formatAddress(udp.socket.local.address, udp.socket.local.port);
     logger.info(`remote address: ${remote}${more}`, { event: 'session.remote', remote });
     logger.info(`smux version: ${smux.version} on connection: ${local} -> ${remote}`, { event: 'session.open', local, remote });
+  }
+
+  #reportShards(link: Link, explanation: string): void {
+    const remote = link.remoteLabel;
+    const more = this.#shards.take(this.#host.now());
+    if (more === undefined) return;
+    this.#resolved.logger.info(`${remote}: ${explanation}${more}`, { event: 'session.shards', remote });
   }
 
   #reportEnd(link: Link, error: Error): void {

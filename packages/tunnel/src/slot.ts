@@ -154,6 +154,7 @@ export class Slot implements Task {
           if (link !== this.#candidate) options.logger.warn(`${link.remoteLabel}: ${explanation}`);
         },
         onPeer: (state) => this.#judge(link, state),
+        onShards: (explanation) => this.#shared.notes.logShards(link.remoteLabel, explanation),
       },
     });
     const { local } = udp.socket;

@@ -44,7 +44,7 @@ _kcptun_client() {
     --log-level | -log-level) COMPREPLY=($(compgen -W 'debug info warn error' -- "$word")); return ;;
     --drain-timeout | -drain-timeout) :; return ;;
   esac
-  local flags='--localaddr -l --remoteaddr -r --key --crypt --mode --QPP --QPPCount --QPPGen --conn --autoexpire --scavengettl --mtu --ratelimit --sndwnd --rcvwnd --datashard --ds --parityshard --ps --dscp --nocomp --sockbuf --smuxver --smuxbuf --framesize --streambuf --keepalive --closewait --tcp-keepalive --snmplog --snmpperiod --log --quiet --tcp -c --pprof --print-config --completion --pprof-listen --log-format --log-level --drain-timeout --no-replay-protection --help -h --version -v'
+  local flags='--localaddr -l --remoteaddr -r --key --crypt --mode --QPP --QPPCount --QPPGen --conn --autoexpire --scavengettl --mtu --ratelimit --sndwnd --rcvwnd --datashard --ds --parityshard --ps --dscp --nocomp --sockbuf --smuxver --smuxbuf --framesize --streambuf --keepalive --closewait --tcp-keepalive --snmplog --snmpperiod --log --quiet --tcp -c --pprof --print-config --completion --pprof-listen --log-format --log-level --drain-timeout --keep-shards --no-replay-protection --help -h --version -v'
   if [[ $word == -[!-]* ]]; then flags=${flags//--/-}; fi
   COMPREPLY=($(compgen -W "$flags" -- "$word"))
 }

@@ -40,6 +40,7 @@ complete -c kcptun-client -l pprof-listen -x -d 'TCP address of the server of --
 complete -c kcptun-client -l log-format -x -a 'go json' -d 'form of the log, json with one object a line'
 complete -c kcptun-client -l log-level -x -a 'debug info warn error' -d 'least that is logged'
 complete -c kcptun-client -l drain-timeout -x -d 'time that open connections have to end after SIGTERM or SIGINT'
+complete -c kcptun-client -l keep-shards -d 'send one\'s own shard counts, whatever the peer sends with'
 complete -c kcptun-client -l no-replay-protection -d 'take datagrams that were seen before; sessions do not follow clients'
 complete -c kcptun-client -l help -s h -d 'show this help'
 complete -c kcptun-client -l version -s v -d 'print the version'

@@ -43,7 +43,7 @@ _kcptun_server() {
     --max-sessions | -max-sessions) :; return ;;
     --max-sessions-per-ip | -max-sessions-per-ip) :; return ;;
   esac
-  local flags='--listen -l --target -t --key --crypt --QPP --QPPCount --QPPGen --mode --mtu --ratelimit --sndwnd --rcvwnd --datashard --ds --parityshard --ps --dscp --nocomp --sockbuf --smuxver --smuxbuf --framesize --streambuf --keepalive --closewait --tcp-keepalive --snmplog --snmpperiod --pprof --log --quiet --tcp -c --print-config --completion --pprof-listen --log-format --log-level --drain-timeout --max-sessions --max-sessions-per-ip --no-replay-protection --help -h --version -v'
+  local flags='--listen -l --target -t --key --crypt --QPP --QPPCount --QPPGen --mode --mtu --ratelimit --sndwnd --rcvwnd --datashard --ds --parityshard --ps --dscp --nocomp --sockbuf --smuxver --smuxbuf --framesize --streambuf --keepalive --closewait --tcp-keepalive --snmplog --snmpperiod --pprof --log --quiet --tcp -c --print-config --completion --pprof-listen --log-format --log-level --drain-timeout --max-sessions --max-sessions-per-ip --keep-shards --no-replay-protection --help -h --version -v'
   if [[ $word == -[!-]* ]]; then flags=${flags//--/-}; fi
   COMPREPLY=($(compgen -W "$flags" -- "$word"))
 }

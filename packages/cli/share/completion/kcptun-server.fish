@@ -39,6 +39,7 @@ complete -c kcptun-server -l log-level -x -a 'debug info warn error' -d 'least t
 complete -c kcptun-server -l drain-timeout -x -d 'time that open connections have to end after SIGTERM or SIGINT'
 complete -c kcptun-server -l max-sessions -x -d 'most KCP sessions of all clients'
 complete -c kcptun-server -l max-sessions-per-ip -x -d 'most KCP sessions from one address'
+complete -c kcptun-server -l keep-shards -d 'send one\'s own shard counts, whatever the peer sends with'
 complete -c kcptun-server -l no-replay-protection -d 'take datagrams that were seen before; sessions do not follow clients'
 complete -c kcptun-server -l help -s h -d 'show this help'
 complete -c kcptun-server -l version -s v -d 'print the version'
