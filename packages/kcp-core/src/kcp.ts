@@ -16,6 +16,7 @@ import {
   CMD_PUSH,
   CMD_WASK,
   CMD_WINS,
+  FRAGMENTS_MAX,
   INTERVAL_MAX,
   INTERVAL_MIN,
   MTU_MAX,
@@ -77,6 +78,9 @@ export class Kcp {
   readonly #probe: WindowProbe = new WindowProbe();
   readonly #schedule: UpdateSchedule = new UpdateSchedule();
   readonly #onAck: ((sn: number, ts: number, regular: boolean) => void) | undefined;
+  /** Most segments that the peer's window is known to hold; 0 before it was heard. */
+  #peerWnd = 0;
+  readonly #startSn: number;
   #dueFull = false;
   #dueAcks = false;
   #flushedAt: number = Number.NEGATIVE_INFINITY;
@@ -87,6 +91,7 @@ export class Kcp {
   constructor(options: KcpOptions) {
     const resolved = resolveOptions(options);
     this.conv = resolved.conv;
+    this.#startSn = resolved.startSn;
     this.stream = options.stream ?? false;
     this.#pool = options.pool ?? new SegmentPool();
     this.#congestion = options.congestion;
@@ -98,7 +103,7 @@ export class Kcp {
     this.#sender.probesTail = options.probesTail ?? false;
     this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn);
     this.noDelay(resolved.nodelay, resolved.interval, resolved.resend, resolved.nc);
-    this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? 0);
+    this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? (this.stream ? 0 : FRAGMENTS_MAX));
   }
 
   /** Largest packet in bytes. */
@@ -253,14 +258,18 @@ export class Kcp {
   /**
    * Queues a copy of `length` bytes (PROTOCOL kcp §4). Nothing is sent before the next flush, and nothing limits the queue:
    * ask {@link waitSnd} first.
-   * @returns 0; -1 when `length` is 0; -2 when the message needs more than 255 segments
+   * @returns 0; -1 when `length` is 0; -2 when the message needs more than 255 segments, or in message mode more than the
+   *   peer's whole window, where other programs would take it in part and then stand still for good. Until the peer is
+   *   heard, its window is taken for as large as the own one
    */
   send(bytes: Uint8Array, offset = 0, length: number = bytes.length - offset): number {
     checkBytes(bytes, 'bytes');
     checkInteger(offset, 'offset', 0, bytes.length);
     checkInteger(length, 'length', 0, bytes.length - offset);
     if (length === 0) return -1;
-    return this.#sender.window.pushMessage(bytes, offset, length, this.#sender.mss, this.stream) ? 0 : -2;
+    const { mss } = this.#sender;
+    if (!this.stream && length > mss * (this.#peerWnd || this.#receiver.wnd)) return -2;
+    return this.#sender.window.pushMessage(bytes, offset, length, mss, this.stream) ? 0 : -2;
   }
 
   /** Bytes of the next message, in stream mode of the next segment; -1 when there is none (PROTOCOL kcp §5). */
@@ -325,6 +334,7 @@ export class Kcp {
       if (fault !== 0) break;
       if (regular) sender.rmtWnd = readU16(bytes, offset + 6);
       if (window.acknowledge(readU32(bytes, offset + 16))) advanced = true;
+      if (sender.rmtWnd > this.#peerWnd && regular) this.#notePeerWindow(sender.rmtWnd);
       const ts = readU32(bytes, offset + 8);
       const sn = readU32(bytes, offset + 12);
       if (cmd === CMD_ACK) {
@@ -464,6 +474,12 @@ export class Kcp {
   /** Makes a record of the internal variables. */
   state(): KcpState {
     return stateOf(this.#sender, this.#receiver, this.#reno, this.#probe);
+  }
+
+  /** The peer has more room than was known. When first heard, it may hold unread what it has acknowledged by then. */
+  #notePeerWindow(free: number): void {
+    const unread = this.#peerWnd === 0 ? (this.sndUna - this.#startSn) >>> 0 : 0;
+    this.#peerWnd = free + unread;
   }
 
   /** What kcp-go flushes at the end of Input. */

@@ -44,7 +44,7 @@ export interface KcpOptions {
   readonly nc?: boolean | number;
   /** Send window in segments (default 32). */
   readonly sndWnd?: number;
-  /** Receive window in segments, at most 65535 (default 32). */
+  /** Receive window in segments, at most 65535 (default 32 in stream mode, else 255: the largest message). */
   readonly rcvWnd?: number;
   /** Largest packet in bytes, 25..1500 (default 1400). */
   readonly mtu?: number;

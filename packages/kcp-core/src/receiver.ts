@@ -5,6 +5,9 @@
 //        v                v                                  v
 //   ...  [  rcv_queue     | rcv_buf: may have holes          ]        index = sn & mask
 //        [  readable      | out of order                     ]
+//
+// A message with more fragments than the window can be read by nobody, and a full window asks for nothing more: the
+// reference stands still for good. Here the window grows for such a message until it is read.
 
 import { serialDiff } from '@kcptun/common';
 import { ACKLIST_MAX, ASK_TELL, CMD_ACK, OVERHEAD, WND_RCV } from './constants.ts';
@@ -34,6 +37,8 @@ export class Receiver {
   probe = 0;
   readonly #pool: SegmentPool;
   readonly #stats: KcpStats;
+  /** Segments of the message at the front that is longer than the window; at most FRAGMENTS_MAX + 1, 0: none. */
+  #stretch = 0;
   #read: number;
   #mask: number = CAPACITY_MIN - 1;
   #slot: Int32Array = new Int32Array(CAPACITY_MIN).fill(ABSENT);
@@ -56,7 +61,12 @@ export class Receiver {
 
   /** Free window in segments, to be advertised. */
   get free(): number {
-    return Math.max(0, this.wnd - this.queued);
+    return Math.max(0, this.#room - this.queued);
+  }
+
+  /** Segments that rcv_queue may hold. */
+  get #room(): number {
+    return this.#stretch > this.wnd ? this.#stretch : this.wnd;
   }
 
   /**
@@ -64,7 +74,7 @@ export class Receiver {
    * @returns false when it is a repetition or outside of the window
    */
   accept(bytes: Uint8Array, offset: number, sn: number, ts: number, size: number): boolean {
-    if (serialDiff(sn, (this.rcvNxt + this.wnd) >>> 0) >= 0) return false;
+    if (serialDiff(sn, (this.rcvNxt + this.#room) >>> 0) >= 0) return false;
     if (this.ackCount === ACKLIST_MAX) {
       this.#stats.droppedSegs += 1;
       return true;
@@ -117,14 +127,15 @@ export class Receiver {
 
   /** Removes the first segment of rcv_queue and refills it from rcv_buf; tells the peer when the window opens by that. */
   drop(): void {
-    const full = this.queued >= this.wnd;
+    const full = this.queued >= this.#room;
     const index = this.#read & this.#mask;
     const slot = this.#slot[index]!;
     if (slot >= 0) this.#pool.give(slot);
     this.#slot[index] = ABSENT;
     this.#read = (this.#read + 1) >>> 0;
+    if (this.#stretch > 0) this.#stretch -= 1;
     this.#deliver();
-    if (full && this.queued < this.wnd) this.probe |= ASK_TELL;
+    if (full && this.queued < this.#room) this.probe |= ASK_TELL;
   }
 
   /** Copies the next message to `target` and removes it; its length, -1 when there is none, -2 when `target` is too small. */
@@ -186,6 +197,7 @@ export class Receiver {
     }
     this.#read = this.rcvNxt;
     this.buffered = 0;
+    this.#stretch = 0;
     this.ackCount = 0;
     this.probe = 0;
   }
@@ -232,9 +244,13 @@ export class Receiver {
   /** Moves what has become in order from rcv_buf to rcv_queue. */
   #deliver(): void {
     // While rcv_buf holds anything, the ring reaches beyond rcvNxt, so its index is not that of an unread segment.
-    while (this.buffered > 0 && this.queued < this.wnd && this.#slot[this.rcvNxt & this.#mask] !== ABSENT) {
-      this.buffered -= 1;
-      this.rcvNxt = (this.rcvNxt + 1) >>> 0;
+    for (;;) {
+      while (this.buffered > 0 && this.queued < this.#room && this.#slot[this.rcvNxt & this.#mask] !== ABSENT) {
+        this.buffered -= 1;
+        this.rcvNxt = (this.rcvNxt + 1) >>> 0;
+      }
+      if (this.queued < this.#room || this.readable) return;
+      this.#stretch = this.headFrg + 1;
     }
   }
 

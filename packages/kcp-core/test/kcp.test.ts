@@ -69,7 +69,7 @@ describe('options', () => {
     expect([plain.interval, plain.sndWnd, plain.rcvWnd, plain.rmtWnd, plain.mtu, plain.mss, plain.stream]).toEqual([
       100,
       32,
-      32,
+      255,
       32,
       1400,
       1376,
