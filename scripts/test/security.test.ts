@@ -35,6 +35,7 @@ function valueIn(source: string, name: string): number | undefined {
 /** Names of limits in the published packages that are none on what others can do. */
 const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   LATE_MOST: 'own heartbeats that wait for each other, in time',
+  KERNEL_MOST: 'of own requests for random bytes',
   MAX_BYTES: 'of a memory that its owner chooses',
   MAX_SHARD_SIZE: 'follows from MAX_DATAGRAM',
   MAX_POOL_SLOTS: 'range of an option',
@@ -46,7 +47,7 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   MTU_MAX: 'the same as MAX_DATAGRAM',
   MSS_MAX: 'follows from MTU_MAX',
   PACKET_SEGMENTS_MAX: 'follows from MTU_MAX',
-  FRAGMENTS_MAX: 'of the protocol; own messages only',
+  FRAGMENTS_MAX: 'of the protocol; a window grows to one more at most',
   COUNT_MAX: 'of a number',
   MAX_KEY_SIZE: 'of a cipher',
   MAX_IV_SIZE: 'of a cipher',

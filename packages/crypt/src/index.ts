@@ -2,7 +2,15 @@
 export { createPacketCrypt } from './create.ts';
 export { CryptError, type CryptErrorCode } from './errors.ts';
 export { checkPassword, deriveKey } from './key.ts';
-export { CRYPT_METHODS, type CryptMethod, type Integrity, nonceOffsetOf, resolveCryptMethod } from './methods.ts';
+export {
+  CRYPT_METHODS,
+  type CryptMethod,
+  type Integrity,
+  nonceOffsetOf,
+  repeatsAfter,
+  resolveCryptMethod,
+  type TrafficBound,
+} from './methods.ts';
 export type { PacketCrypt, PacketCryptOptions } from './packet-crypt.ts';
 export {
   QPP_MAX_PADS,

@@ -75,3 +75,23 @@ export function nonceOffsetOf(method: CryptMethod): number {
   if (UNBOUND.includes(method)) return -1;
   return NONCE_FIRST.includes(method) ? 0 : 8;
 }
+
+/** Methods with blocks of 8 bytes. */
+const SHORT_BLOCKS: readonly CryptMethod[] = ['blowfish', 'cast5', '3des', 'tea', 'xtea'];
+
+/** So much of something: bytes, or datagrams. */
+export interface TrafficBound {
+  readonly of: 'bytes' | 'datagrams';
+  readonly count: number;
+}
+
+/**
+ * After how much traffic under one key, of all sessions and in both directions, a repetition is to be expected by chance that an
+ * onlooker sees and can use: two equal blocks of ciphertext in CFB tell the XOR of two blocks of plaintext, two equal
+ * nonces of salsa20 that of two datagrams.
+ * @returns 2^32 blocks of 8 bytes, or 2^32 nonces of 8 bytes; `undefined` where it is out of reach, or where nothing is hidden anyway
+ */
+export function repeatsAfter(method: CryptMethod): TrafficBound | undefined {
+  if (method === 'salsa20') return { of: 'datagrams', count: 2 ** 32 };
+  return SHORT_BLOCKS.includes(method) ? { of: 'bytes', count: 2 ** 32 * 8 } : undefined;
+}

@@ -11,6 +11,7 @@ import { describeBackends, openCodec, openCrypt } from './codec.ts';
 import type { DialerOptions } from './dialer.ts';
 import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
+import { KeyWear } from './key-wear.ts';
 import { LineBudget } from './line-budget.ts';
 import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import {
@@ -105,6 +106,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       pipes: this.#pipes,
       reads: new ReadLine(this.#host, new ReadBudget()),
       notes: new SocketNotes(options.logger),
+      wear: new KeyWear(options.logger, options.crypt),
       events: this,
     };
     options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));

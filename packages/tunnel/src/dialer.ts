@@ -7,6 +7,7 @@ import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
 import type { Counters, FlightBudget, SegmentPool } from '@kcptun/session';
 import { type Host, type HostTimer, type PortRangeAddress, type Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
+import type { KeyWear } from './key-wear.ts';
 import type { ResolvedClientOptions, ResolvedTunnelOptions } from './options.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
 import type { ReadLine } from './read-line.ts';
@@ -35,6 +36,7 @@ export interface DialerOptions {
   readonly pipes: PipeSet;
   readonly reads: ReadLine;
   readonly notes: SocketNotes;
+  readonly wear: KeyWear;
   readonly events: EventEmitter<TunnelEvents>;
 }
 

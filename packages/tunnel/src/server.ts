@@ -13,6 +13,7 @@ import { ConnectionShares } from './connection-shares.ts';
 import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { maintainKept } from './kept-bytes.ts';
+import { KeyWear } from './key-wear.ts';
 import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
 import { type MemoryBound, memoryBound } from './memory-bound.ts';
@@ -53,6 +54,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #failures: LineBudget = new LineBudget();
   readonly #shortages: LineBudget = new LineBudget();
   readonly #shards: LineBudget = new LineBudget();
+  readonly #wear: KeyWear;
   readonly #fakeTcpSockets: UdpEndpoint[] = [];
   #crypt: PacketCrypt | undefined;
   #codec: BlockCodec | undefined;
@@ -65,6 +67,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     const resolved = parseTunnelOptions(options);
     this.#host = openHost(options.host, this.#socketCount);
     this.#resolved = { ...resolved, logger: boundLines(resolved.logger, () => this.#host.now()) };
+    this.#wear = new KeyWear(this.#resolved.logger, this.#resolved.crypt);
     try {
       this.#census = new SessionCensus(options);
     } catch (cause) {
@@ -292,6 +295,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
             this.#pipes.sweep(link, now);
             this.#pool.maintain(now);
             maintainKept(now);
+            this.#wear.check(this.counters.totals);
           },
           onClosed: (error) => {
             this.#links.delete(link);

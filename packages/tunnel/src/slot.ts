@@ -145,6 +145,7 @@ export class Slot implements Task {
           pipes.sweep(link, now);
           pool.maintain(now);
           maintainKept(now);
+          this.#shared.wear.check(this.#shared.counters.totals);
           // A heartbeat of its own is waiting, so it is not `settled`.
           const unused = link.smux.streamCount === 0 && link.session.drained;
           if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);

@@ -1,7 +1,6 @@
 // The one place where a backend is chosen: for each method the first of those measured to be faster than the portable code
 // that can be made here and passes a test against it with the very key that will be used, else the portable code.
 
-import { randomFillSync } from 'node:crypto';
 import * as zlib from 'node:zlib';
 import { checkBytes, PacketBatch, type RandomSource } from '@kcptun/common';
 import { type Crc32, crc32 } from '../crc32.ts';
@@ -12,6 +11,7 @@ import { type CryptMethod, keySizeOf } from '../methods.ts';
 import type { PacketCrypt, PacketCryptOptions, PacketTransform } from '../packet-crypt.ts';
 import { createPortableTransform } from '../portable/transform.ts';
 import { GcmBatchTransform } from './gcm-batch-transform.ts';
+import { fillRandom } from './kernel-random.ts';
 import { whyNotNative } from './native/ffi.ts';
 import { NativeCfbTransform, type NativeCipher } from './native/native-cfb-transform.ts';
 import { NativeGcmTransform } from './native/native-gcm-transform.ts';
@@ -55,7 +55,7 @@ export interface NodePacketCryptOptions extends Omit<PacketCryptOptions, 'random
  */
 export function createNodePacketCrypt(options: NodePacketCryptOptions): PacketCrypt {
   const { method, key } = options;
-  const random = options.random ?? randomFillSync;
+  const random = options.random ?? fillRandom;
   checkBytes(key, 'key', KEY_SIZE);
   keySizeOf(method);
   if (method === 'null') return new NullPacketCrypt();

@@ -1,10 +1,9 @@
-// The Host that Node is: performance.now, timers, node:crypto randomness, DNS, sockets. All backends are chosen here.
+// The Host that Node is: performance.now, timers, the kernel's randomness, DNS, sockets. All backends are chosen here.
 
-import { randomFillSync } from 'node:crypto';
 import dns from 'node:dns';
 import { isIP } from 'node:net';
 import { Arena } from '@kcptun/common';
-import { createNodePacketCrypt } from '@kcptun/crypt/node';
+import { createNodePacketCrypt, fillRandom } from '@kcptun/crypt/node';
 import { ConnectionBudget } from '../connection-budget.ts';
 import { TransportError } from '../errors.ts';
 import type { Host, SocketAddress } from '../host.ts';
@@ -50,9 +49,7 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
     defer: (callback) => {
       setImmediate(callback);
     },
-    random: (target) => {
-      randomFillSync(target);
-    },
+    random: fillRandom,
     memory,
     connectionBudget: processBudget(),
     get datagramBackend() {
