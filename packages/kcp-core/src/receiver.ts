@@ -66,7 +66,7 @@ export class Receiver {
 
   /** Segments that rcv_queue may hold. */
   get #room(): number {
-    return this.#stretch > this.wnd ? this.#stretch : this.wnd;
+    return Math.max(this.#stretch, this.wnd);
   }
 
   /**

@@ -1,8 +1,8 @@
 // Messages and windows: what the peer's window can never hold is refused, and a receiver that gets it nevertheless reads it.
 import { describe, expect, it } from 'vitest';
 import { CMD_PUSH, FRAGMENTS_MAX, Kcp, type KcpOptions, OVERHEAD } from '../src/index.ts';
-import { Pair } from './simulate.ts';
 import { writeHeader } from './packets.ts';
+import { Pair } from './simulate.ts';
 
 const MSS = 100;
 const OPTIONS = { mode: 'fast3', mtu: MSS + OVERHEAD } as const;

@@ -1,5 +1,6 @@
 // What a page does with the pure packages: every cipher, FEC, compression and a transfer between two endpoints. Runs in a browser
 // (csp.test.ts); tells the server that it came from which backends were taken, or what failed.
+// @ts-nocheck A browser reads it as it stands, so it has no types.
 
 import { Arena, HEADROOM, PacketBatch } from '@kcptun/common';
 import { createBlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
