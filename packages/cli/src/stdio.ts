@@ -2,7 +2,8 @@
 // closed, a reader that leaves or stops reading, a full disk. None of that may end the program in
 // disorder, or let its memory grow.
 
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { isatty } from 'node:tty';
 
 /** What may wait for a reader who does not read, in bytes; lines beyond that are left out. */
@@ -79,14 +80,19 @@ class LossyWriter {
 }
 
 /**
- * At its end Node gives each terminal back its settings, and crashes when one of them is gone by then. What
- * it finds closed it leaves alone, and we never change a setting. Closed are all devices, so that a
- * terminal that goes away at this very moment makes no difference.
+ * At its end Node gives each terminal back its settings, and crashes when one of them is gone by then. A
+ * descriptor that belongs to another file by then it leaves alone, and we never change a setting. All
+ * devices are replaced, so that a terminal that goes away at this very moment makes no difference. Their
+ * numbers stay in use: who opens something later in the exit, as the firewall of fake TCP does, must not
+ * get one of them, because libuv aborts when it has to close it.
  */
 function releaseTerminals(): void {
   for (const descriptor of DESCRIPTORS) {
     try {
-      if (fstatSync(descriptor).isCharacterDevice()) closeSync(descriptor);
+      if (!fstatSync(descriptor).isCharacterDevice()) continue;
+      closeSync(descriptor);
+      // The lowest free number, which is that of the one just closed.
+      openSync(devNull, 'r+');
     } catch {
       // Closed already.
     }

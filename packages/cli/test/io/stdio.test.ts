@@ -168,6 +168,25 @@ describe('without a place to write to', () => {
   });
 });
 
+test.each(SIDES)('kcptun-%s whose input is a device ends in order when descriptors are opened in its last moment', async (side) => {
+  const preload = join(newFolder(), 'late.cjs');
+  // Behind the hook of the program: as the firewall of fake TCP does.
+  const late = `process.on('exit', () => require('node:child_process').spawnSync('true'))`;
+  writeFileSync(preload, `process.once('SIGTERM', () => { ${late}; });\n`);
+  const child = spawn(process.execPath, ['--require', preload, mainOf(side), ...FLAGS[side].split(' ')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let text = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await until(() => text.includes('memory at worst'), 'the start');
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await exited, text).toEqual([0, null]);
+});
+
 test('--log /dev/stdout writes to a standard output that is a socket', async () => {
   // What Node gives a child as a pipe is a socket, which can not be opened by its name.
   const args = [mainOf('client'), ...FLAGS.client.split(' '), '--log', '/dev/stdout'];
