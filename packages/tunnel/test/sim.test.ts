@@ -151,6 +151,8 @@ describe('a tunnel in a simulated world', () => {
       },
     });
     const { connectionBudget } = simulation.far;
+    const reasons: (string | undefined)[] = [];
+    simulation.server.on('streamClosed', (_stream, error) => reasons.push((error as TunnelError | undefined)?.code));
     const paused = Array.from({ length: connectionBudget.limit / 2 }, () => {
       const app = simulation.connect(4);
       app.send(10);
@@ -164,10 +166,13 @@ describe('a tunnel in a simulated world', () => {
     simulation.world.clock.advanceBy(5 * SECOND);
     expect(early.closed).toBe(true);
     simulation.world.clock.advanceBy(60 * SECOND);
+    // Nothing is given up before it is needed.
+    expect(reasons).not.toContain('KCPTUN_ERR_TUNNEL_PEER_CLOSED');
     const late = simulation.connect(4);
     late.send(10);
     simulation.world.clock.advanceBy(5 * SECOND);
     expect(late.received).toBe(3_000_000);
+    expect(reasons.filter((code) => code === 'KCPTUN_ERR_TUNNEL_PEER_CLOSED')).toHaveLength(1);
     for (const app of paused) app.connection.resume();
     simulation.world.clock.advanceBy(SECOND);
     expect(paused.filter(({ closed }) => closed).length).toBe(1);
