@@ -9,8 +9,8 @@ export interface GoNumber {
   /** Flags that the value is given together with. */
   readonly flags?: readonly string[];
   /**
-   * What the Go programs do where it is not what we do: they `take` what we refuse, or they are
-   * started with what is used here but carry next to nothing (`stalls`).
+   * What the Go programs do where it is not what we do: they take what we refuse (`takes`), or
+   * nothing is over in time although they take it (`stalls`).
    */
   readonly go?: 'takes' | 'stalls';
 }
@@ -26,13 +26,12 @@ const stalls = (row: GoNumber): GoNumber => ({ ...row, go: 'stalls' });
 const WINDOW = [taken(-1, 32), taken(0, 32), stalls(taken(1)), taken(65_535)];
 const SHARDS = [taken(-1, 0), taken(0)];
 const BUFFER = [refused(-1), refused(0), refused(MOST + 1), refused(HUGE)];
-const TIME = [taken(-1, 0), taken(0), taken(MOST), taken(MOST + 1, MOST)];
 
 /** By option: values below, at and above each bound. */
 export const GO_NUMBERS: Readonly<Record<string, readonly GoNumber[]>> = {
   // Its 16 bits are what counts.
   conn: [refused(-1), refused(0), taken(1), taken(65_535), refused(65_536), taken(65_537, 1)],
-  autoexpire: [...TIME, taken(HUGE, MOST)],
+  autoexpire: [taken(-1, 0), taken(0), taken(MOST), taken(MOST + 1, MOST), taken(HUGE, MOST)],
   scavengettl: [taken(-2, -1), taken(-1), taken(0), taken(MOST), taken(MOST + 1, MOST)],
   mtu: [
     ...[taken(-1, 1400), taken(0, 1400), taken(24, 1400), taken(25, 1400), taken(52, 1400), stalls(taken(53))],
@@ -86,7 +85,8 @@ export const GO_NUMBERS: Readonly<Record<string, readonly GoNumber[]>> = {
   framesize: [refused(-1), refused(0), stalls(taken(1)), taken(65_535), refused(65_536)],
   streambuf: [...[...BUFFER, stalls(taken(1)), taken(4_194_304), refused(4_194_305)], ...withFlags([`--smuxbuf=${MOST}`], [taken(MOST)])],
   keepalive: [refused(-1), refused(0), taken(1), taken(30), refused(31)],
-  closewait: TIME,
+  // The end of a connection that is kept back for ever can not be waited for.
+  closewait: [taken(-1, 0), taken(0), stalls(taken(MOST)), stalls(taken(MOST + 1, MOST))],
   snmpperiod: [taken(-1, 0), taken(0), taken(2_147_483), taken(2_147_484, 2_147_483)],
   QPPCount: [
     ...[taken(-1, 61), taken(0, 61), taken(65_536, 61)],
