@@ -57,6 +57,7 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   MAX_READ: 'of own reads from connections',
   MAX_TRAIN: 'of what is sent at once',
   MAX_TRAIN_DATAGRAMS: 'of what is sent at once',
+  LIMIT_TIME: 'of what is sent at once to a path that has refused it, in time',
   MOST_WAITING: 'batches for own sockets',
   MAX_SPARE: 'pieces kept for use again',
   MAX_TCP_KEEP_ALIVE: 'range of an option',
