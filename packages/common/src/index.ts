@@ -18,3 +18,4 @@ export {
   SLOT_SIZE,
 } from './packet-batch.ts';
 export { Ring } from './ring.ts';
+export { WorkAccount } from './work-account.ts';

@@ -6,7 +6,7 @@
 // than data shards, later packets of it are only noted, not kept (they can not complete it again without repeats); and packets of
 // a group too old to be kept are not kept for a moment either.
 
-import { type KernelMemory, readU16, readU32, serialDiff } from '@kcptun/common';
+import { type KernelMemory, readU16, readU32, serialDiff, WorkAccount } from '@kcptun/common';
 import { MAX_SHARDS, type ReedSolomon } from 'reedsolomon-wasm';
 import { AutoTuner } from './auto-tuner.ts';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_PARITY, MAX_SHARD_SIZE, SHARD_OFFSET } from './constants.ts';
@@ -73,7 +73,18 @@ export interface FecDecoderOptions {
   readonly pool?: ShardPool;
   /** Hears about gaps and groups (default: nobody). */
   readonly observer?: FecObserver;
+  /**
+   * What all decoders that share it may work, in bytes that are multiplied; {@link MAX_REBUILD_WORK}
+   * is a rate for it. One decoder takes at most half of that rate, and a group beyond is not
+   * rebuilt. It needs the time in {@link FecDecoder.decode} (default: nothing is limited).
+   */
+  readonly work?: WorkAccount;
 }
+
+/** Bytes that may be multiplied in a millisecond to rebuild packets, of all sessions of a server. */
+export const MAX_REBUILD_WORK: number = 2 * 1024 * 1024;
+/** Bytes that a step counts beside those of the shard: short shards cost as well. */
+const STEP_WORK = 64;
 
 /** Recovers lost packets of one session. It costs next to nothing until the first FEC packet comes. */
 export class FecDecoder {
@@ -91,6 +102,8 @@ export class FecDecoder {
 
   readonly #pool: ShardPool;
   readonly #observer: FecObserver | undefined;
+  readonly #work: WorkAccount | undefined;
+  readonly #ownWork: WorkAccount = new WorkAccount(MAX_REBUILD_WORK / 2);
   #dataShards: number;
   #parityShards: number;
   #shards: number;
@@ -122,6 +135,7 @@ export class FecDecoder {
     checkShards(options.dataShards, options.parityShards);
     this.#pool = poolFor(options);
     this.#observer = options.observer;
+    this.#work = options.work;
     this.#dataShards = options.dataShards;
     this.#parityShards = options.parityShards;
     this.#shards = options.dataShards + options.parityShards;
@@ -160,7 +174,7 @@ export class FecDecoder {
    * @param bytes - holds the packet
    * @param offset - where its FEC header starts
    * @param length - bytes of the packet, header included
-   * @param now - time in ms, for the observer only (default 0)
+   * @param now - time in ms, for `observer` and `work` only, never going back (default 0)
    * @returns how many KCP packets were rebuilt; they stay valid until the next `decode` of any decoder of the same memory
    */
   decode(bytes: Uint8Array, offset: number, length: number, now = 0): number {
@@ -238,6 +252,10 @@ export class FecDecoder {
     if (group === undefined || group.present[id] !== 0) return;
     if (group.done && this.#parityShards < this.#dataShards) {
       group.note(id);
+      return;
+    }
+    if (!group.fits(isData, size)) {
+      this.stats.errs += 1;
       return;
     }
     if (!group.keep(id, isData, bytes, offset, size)) {
@@ -361,6 +379,10 @@ export class FecDecoder {
   #rebuild(group: ShardGroup): number {
     const { present, offsets, longest } = group;
     const dataShards = this.#dataShards;
+    if (!this.#mayRebuild(group)) {
+      this.stats.errs += 1;
+      return 0;
+    }
     let lost = 0;
     for (let id = 0; id < dataShards; id++) {
       if (present[id] !== 0) continue;
@@ -380,6 +402,17 @@ export class FecDecoder {
       if (present[id] === 0) this.#handOut(offsets[id]!, longest);
     }
     return lost;
+  }
+
+  // Whether the work of rebuilding a group is within what may be done now; then it is taken off.
+  #mayRebuild({ dataCount, longest }: ShardGroup): boolean {
+    const work = this.#work;
+    if (work === undefined) return true;
+    if (work.allowance(this.#now) <= 0 || this.#ownWork.allowance(this.#now) <= 0) return false;
+    const units = (this.#dataShards - dataCount) * this.#dataShards * (longest + STEP_WORK);
+    work.spend(units);
+    this.#ownWork.spend(units);
+    return true;
   }
 
   #prepareRecovered(): void {

@@ -15,6 +15,8 @@ export class ShardGroup implements SlotHolder {
   dataCount = 0;
   /** Length of the longest shard. */
   longest = 0;
+  /** Length of the parity shards; 0 before the first. */
+  #parityLength = 0;
   /** Whether the group was complete once. */
   done = false;
   /** Whether it could be rebuilt, but waits until the shard counts are certain. */
@@ -37,6 +39,17 @@ export class ShardGroup implements SlotHolder {
     this.#lengths = new Uint16Array(shards);
   }
 
+  /**
+   * Whether a shard can belong to the others. Parity is as long as the longest data shard of its
+   * group, so all of it has one length and nothing is longer. One long shard among many short ones
+   * would make all of them as long to work on.
+   */
+  fits(isData: boolean, length: number): boolean {
+    const parity = this.#parityLength;
+    if (isData) return parity === 0 || length <= parity;
+    return parity === 0 ? length >= this.longest : length === parity;
+  }
+
   /** Keeps a copy of a shard; false when the pool has no slot. */
   keep(id: number, isData: boolean, bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.count === 0) this.#pool.touch(this);
@@ -51,6 +64,7 @@ export class ShardGroup implements SlotHolder {
     this.present[id] = 1;
     this.count += 1;
     if (isData) this.dataCount += 1;
+    else this.#parityLength = length;
     if (length > this.longest) this.longest = length;
     return true;
   }
@@ -81,6 +95,7 @@ export class ShardGroup implements SlotHolder {
     this.count = 0;
     this.dataCount = 0;
     this.longest = 0;
+    this.#parityLength = 0;
     this.waits = false;
     this.#pool.leave(this);
   }

@@ -4,7 +4,7 @@ import { fc, test as property } from '@fast-check/vitest';
 import { PacketBatch, readU32, writeU32 } from '@kcptun/common';
 import { Random } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
-import { CountsProof } from '../src/counts-proof.ts';
+import { CountsProof, PROOF_NOTES, PROOF_SPARSE } from '../src/counts-proof.ts';
 import { FecDecoder, FecEncoder, KEPT_GROUPS, type ShardPool } from '../src/index.ts';
 import { decodePacket, encodePacket, hex, makePool } from './packets.ts';
 
@@ -118,6 +118,19 @@ describe('other counts than the sender has', () => {
       decoder.close();
     },
   );
+});
+
+test('a peer that keeps its counts unproven costs a bounded number of divisions a packet', () => {
+  const proof = new CountsProof();
+  for (let index = 0; index < PROOF_NOTES; index++) proof.note(true, 0);
+  const atFirst = proof.steps;
+  const more = 16_000;
+  for (let index = 0; index < more; index++) proof.note(true, 0);
+  expect(atFirst).toBe(255 * PROOF_NOTES);
+  // 255 a packet before.
+  expect((proof.steps - atFirst) / more).toBeLessThanOrEqual(255 / PROOF_SPARSE);
+  for (let id = 0; id < 100_000 && !proof.holds(10, 3); id++) proof.note(id % 13 < 10, id);
+  expect(proof.holds(10, 3)).toBe(true);
 });
 
 describe('the same counts', () => {

@@ -1,6 +1,6 @@
 // What a peer can do wrong on purpose, the limits that hold then, and what the decoder reports.
 import { fc, test as property } from '@fast-check/vitest';
-import { Arena, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
+import { Arena, PacketBatch, WorkAccount, writeU16, writeU32 } from '@kcptun/common';
 import { Random } from '@kcptun/testkit';
 import { describe, expect, test } from 'vitest';
 import { AutoTuner, MAX_TUNE_STEPS } from '../src/auto-tuner.ts';
@@ -11,6 +11,7 @@ import {
   FecDecoder,
   FecEncoder,
   KEPT_GROUPS,
+  MAX_REBUILD_WORK,
   MAX_SHARD_SIZE,
   ShardPool,
   TUNE_SAMPLES,
@@ -99,6 +100,58 @@ describe('hostile packets', () => {
     expect(decoder.stats).toEqual(before);
     expect(decoder.tuning).toBe(false);
     expect(pool.used).toBe(0);
+  });
+});
+
+describe('groups that are rebuilt from parity alone', () => {
+  const parity = (seqid: number, size: number): Uint8Array => packet(seqid, FEC_TYPE_PARITY, new Uint8Array(size).fill(1));
+
+  test('one long shard among short ones is no shard of the group', () => {
+    const decoder = new FecDecoder({ dataShards: 127, parityShards: 128, pool: makePool(), trustCounts: true });
+    for (let k = 0; k < 128; k++) {
+      const bytes = parity(127 + k, k === 1 ? 1440 : 18);
+      decoder.decode(bytes, 0, bytes.length);
+    }
+    // 127 times 127 shards of 1440 bytes before.
+    expect(decoder.recoveredLength(0) || 0).toBeLessThan(18);
+    expect(decoder.stats.errs).toBeGreaterThan(0);
+  });
+
+  test('data that is longer than the parity is none, nor parity that is shorter than the data', () => {
+    const pool = makePool();
+    const decoder = new FecDecoder({ dataShards: 3, parityShards: 2, pool, trustCounts: true });
+    const give = (bytes: Uint8Array): number => decoder.decode(bytes, 0, bytes.length);
+    give(parity(3, 100));
+    give(packet(0, FEC_TYPE_DATA, new Uint8Array(101)));
+    expect([pool.used, decoder.stats.errs]).toEqual([1, 1]);
+    give(packet(5, FEC_TYPE_DATA, new Uint8Array(101)));
+    give(parity(8, 100));
+    expect([pool.used, decoder.stats.errs]).toEqual([2, 2]);
+  });
+
+  test('are rebuilt within a budget of bytes, of which one decoder takes half', () => {
+    const work = new WorkAccount(MAX_REBUILD_WORK);
+    const pool = makePool();
+    const make = () => new FecDecoder({ dataShards: 60, parityShards: 60, pool, trustCounts: true, work });
+    const flood = (decoder: FecDecoder, groups: number): void => {
+      for (let group = 0; group < groups; group++) {
+        for (let k = 0; k < 60; k++) {
+          const bytes = parity(group * 120 + 60 + k, 1440);
+          decoder.decode(bytes, 0, bytes.length, 1 + (group * 20) / groups);
+        }
+      }
+    };
+    let done = 0;
+    const spend = work.spend.bind(work);
+    work.spend = (units) => {
+      done += units;
+      spend(units);
+    };
+    flood(make(), 400);
+    const group = 60 * 60 * (1440 + 64);
+    // 400 groups, 103 MB a ms, before.
+    expect(done).toBeGreaterThan(5 * MAX_REBUILD_WORK);
+    expect(done).toBeLessThanOrEqual(11 * MAX_REBUILD_WORK + group);
   });
 });
 
