@@ -1,7 +1,8 @@
 // How many sessions peers may have open: in all, and from one address. Shared by the sockets of a server, so that a range of ports has no more
 // than one port has.
 
-import { checkInteger } from '@kcptun/common';
+import { checkInteger, WorkAccount } from '@kcptun/common';
+import { MAX_REBUILD_WORK } from '@kcptun/fec';
 
 /** Most sessions that peers may have open at a time, by default and at all. */
 export const MAX_SESSIONS = 16_384;
@@ -30,6 +31,8 @@ export interface SessionLimits {
 
 /** Counts the sessions that peers have opened. */
 export class SessionCensus {
+  /** What their FEC decoders may work together. */
+  readonly rebuilding: WorkAccount = new WorkAccount(MAX_REBUILD_WORK);
   readonly #maxSessions: number;
   readonly #maxPerAddress: number;
   readonly #byAddress: Map<string, number> = new Map();

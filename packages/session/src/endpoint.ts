@@ -327,6 +327,7 @@ export class Endpoint implements EndpointContext {
       dataShards: enabled ? p.dataShards : 1,
       parityShards: enabled ? p.parityShards : 1,
       ...this.memoryOption,
+      work: this.#census.rebuilding,
     });
   }
 

@@ -3,7 +3,7 @@
 //
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
-import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32 } from '@kcptun/common';
+import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32, WorkAccount } from '@kcptun/common';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder, SentCounts } from '@kcptun/fec';
 import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
@@ -16,6 +16,7 @@ import { fecEnabled, kcpMtu } from './parameters.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch } from './peer-watch.ts';
 import { RtoFloor } from './rto-floor.ts';
+import { MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
 import { SessionSink } from './transmitter.ts';
 
 /** Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more, because they only add delay. */
@@ -105,6 +106,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   #share = 1;
   /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
   #pacedQueue = 0;
+  readonly #work: WorkAccount = new WorkAccount(MAX_SEGMENT_WORK, MAX_SEGMENT_BURST);
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -310,6 +312,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
 
   /** @internal Takes one opened datagram: FEC data, FEC parity or a plain KCP packet. */
   handlePacket(bytes: Uint8Array, offset: number, length: number, now: number): void {
+    if (this.#work.allowance(now) <= 0) {
+      this.#context.counters.dropped += 1;
+      return;
+    }
     const type = readU16(bytes, offset + 4);
     if (type === FEC_TYPE_DATA || type === FEC_TYPE_PARITY) {
       this.#handleFec(bytes, offset, length, type, now);
@@ -440,7 +446,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       this.#chooseCounts(this.#sentCounts);
     }
     const decoder = this.#decoder;
-    const rebuilt = decoder.decode(bytes, offset, length);
+    const rebuilt = decoder.decode(bytes, offset, length, now);
     for (let index = 0; index < rebuilt; index++) {
       this.#input(decoder.recoveredBytes, decoder.recoveredOffset(index), decoder.recoveredLength(index), now, false);
     }
@@ -471,7 +477,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   /** Returns whether KCP took the packet. */
   #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): boolean {
     if (regular && length >= OVERHEAD) this.progress.note(bytes[offset + 4]!, readU32(bytes, offset + 8));
+    const { stats } = this.kcp;
+    const before = stats.inSegs;
     const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
+    // A faulty packet counts for no segments there; it may have held as many as fit.
+    this.#work.spend(result < 0 ? Math.ceil(length / OVERHEAD) : stats.inSegs - before);
     if (result < 0) {
       this.#context.counters.totals.KCPInErrors += 1;
       return false;
