@@ -39,7 +39,7 @@ export const PACKAGES = {
     layer: 8,
     pure: false,
     private: true,
-    dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'transport', 'testkit'],
+    dependsOn: ['common', 'kcp-core', 'crypt', 'smux', 'comp', 'fec', 'session', 'transport', 'testkit'],
   },
   simulation: {
     layer: 8,

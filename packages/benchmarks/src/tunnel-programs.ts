@@ -74,6 +74,8 @@ export function findPrograms(names: readonly string[]): Program[] {
 export interface RunningTunnel {
   /** Opens a connection through the tunnel. Resolves with both of its ends, which have exchanged a byte. */
   connect(): Promise<{ readonly near: net.Socket; readonly far: net.Socket }>;
+  /** Where the server listens, on 127.0.0.1. */
+  readonly udpPort: number;
   /** What client and server have used so far. */
   usage(): readonly [client: Usage, server: Usage];
   stop(): Promise<void>;
@@ -109,6 +111,7 @@ export async function startTunnel(program: Program, flags: readonly string[], cl
   );
 
   const tunnel: RunningTunnel = {
+    udpPort,
     connect: async () => {
       const far = new Promise<net.Socket>((resolve) => waiting.push(resolve));
       const near = await connectTo(localPort);
