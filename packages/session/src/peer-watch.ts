@@ -1,5 +1,7 @@
 // Is the peer still there, and still the same? KCP has no word for either, but what a peer answers gives it away:
 //
+//   doubted    it was asked and has not answered yet, or whoever owns the session knows that time
+//              has passed of which nobody here can tell: the machine has slept
 //   silent     something is on the wire unanswered, and neither retransmissions nor questions for the window (WASK, which
 //              every KCP answers at once) bring anything back
 //   restarted  its una falls back. A server that was started anew makes another session of the same conv out of what it
@@ -12,8 +14,12 @@
 import { serialDiff } from '@kcptun/common';
 import { CMD_ACK } from '@kcptun/kcp-core';
 
-/** What is known of a peer. `unknown`: it has not been heard yet. */
-export type PeerState = 'unknown' | 'answering' | 'silent' | 'restarted';
+/**
+ * What is known of a peer. `unknown`: it has not acknowledged the beginning of the session yet, so one
+ * that starts over now would take that for new. `doubted`: it has answered before,
+ * and does not at the moment.
+ */
+export type PeerState = 'unknown' | 'answering' | 'doubted' | 'silent' | 'restarted';
 
 /** Time without an answer after which the peer is asked, in ms; at least two retransmission timeouts. */
 const FIRST_QUESTION = 400;
@@ -45,15 +51,22 @@ export class PeerWatch {
   /** Whether a peer that does not answer is asked. Without that it is never said to be `silent` or `restarted`. */
   asks = false;
   #una: number;
+  readonly #firstUna: number;
   /** When una came to where it is, as transmissions are stamped: low 32 bits of the ms. */
   #unaAt: number;
   #since: number = Number.POSITIVE_INFINITY;
   #questions = 0;
   #oldAnswers = 0;
   #lastOldAnswer = 0;
+  /** After a doubt from outside: what proves the peer must be an answer to something sent since. */
+  #challenged = false;
+  /** When that doubt came, as transmissions are stamped, and the first sn that had not left then. */
+  #challengedAt = 0;
+  #challengeSn = 0;
 
   constructor(una: number, now: number) {
     this.#una = una;
+    this.#firstUna = una;
     this.#unaAt = Math.floor(now) >>> 0;
     this.heardAt = now;
   }
@@ -61,6 +74,27 @@ export class PeerWatch {
   /** Whether the peer was asked and has not answered yet. */
   get doubted(): boolean {
     return this.#since !== Number.POSITIVE_INFINITY && this.#questions > 0;
+  }
+
+  /** Whether the peer has to answer something that was sent after {@link PeerWatch.doubt}. */
+  get challenged(): boolean {
+    return this.#challenged;
+  }
+
+  /**
+   * Time may have passed in which the peer has gone. What was on its way before proves nothing any
+   * more: only an answer to what is sent from now on does.
+   * @param nextSn - first sn that was not transmitted yet
+   */
+  doubt(now: number, nextSn: number): void {
+    if (this.state === 'restarted') return;
+    if (this.state === 'answering') this.state = 'doubted';
+    this.#challenged = true;
+    this.#challengedAt = Math.floor(now) >>> 0;
+    this.#challengeSn = nextSn;
+    // Patience counts from here.
+    this.#since = Number.POSITIVE_INFINITY;
+    this.#questions = 0;
   }
 
   /**
@@ -82,10 +116,12 @@ export class PeerWatch {
       this.#una = sndUna;
       this.#unaAt = Math.floor(now) >>> 0;
     }
+    if (this.#challenged && !this.#provesItself(cmd, ts, sndUna)) return false;
+    this.#challenged = false;
     this.heardAt = now;
     this.#since = Number.POSITIVE_INFINITY;
     this.#oldAnswers = 0;
-    this.state = 'answering';
+    this.state = sndUna === this.#firstUna ? 'unknown' : 'answering';
     return broken;
   }
 
@@ -110,12 +146,19 @@ export class PeerWatch {
     if (now < this.next) return false;
     const patience = Math.min(PATIENCE_MOST, Math.max(PATIENCE, 4 * rto));
     if (this.#questions >= QUESTIONS_LEAST && now - this.#since >= patience) this.state = 'silent';
+    else if (this.state === 'answering') this.state = 'doubted';
     this.#questions += 1;
     this.next =
       this.state === 'silent'
         ? now + Math.max(SILENT_QUESTION_INTERVAL, (now - this.#since) * SILENT_QUESTION_SHARE)
         : now + Math.max(QUESTION_INTERVAL, Math.min(rto, PATIENCE) / 2);
     return true;
+  }
+
+  /** Whether a packet answers something that left after the doubt. */
+  #provesItself(cmd: number, ts: number, sndUna: number): boolean {
+    if (serialDiff(sndUna, this.#challengeSn) > 0) return true;
+    return cmd === CMD_ACK && serialDiff(ts, this.#challengedAt) >= 0;
   }
 
   #handleOld(cmd: number, ts: number): void {

@@ -174,19 +174,19 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     return this.watch.state;
   }
 
+  /** Whether it has not proven itself yet since {@link doubt}. */
+  get challenged(): boolean {
+    return this.watch.challenged;
+  }
+
+  /** The peer may be gone: it answers again once it has answered what is sent from `now` (ms) on. */
+  doubt(now: number): void {
+    this.watch.doubt(now, (this.kcp.sndUna + this.kcp.inflight) >>> 0);
+  }
+
   /** Time of the last packet that the session's own peer sent, not one that has taken its place; ms. */
   get lastAnswered(): number {
     return this.watch.heardAt;
-  }
-
-  /** First sn that would be given to what is written now, or a smaller one that is not sent yet. */
-  get nextSn(): number {
-    return (this.kcp.sndUna + this.kcp.inflight) >>> 0;
-  }
-
-  /** First sn that the peer has not acknowledged in order. */
-  get unacknowledgedSn(): number {
-    return this.kcp.sndUna;
   }
 
   /** Segments that were written and have not been sent yet. */

@@ -7,6 +7,8 @@ import { type Behaviour, type End, type EndSettings, type Fault, type FlowPlan, 
 
 /** Makes the numbers of `drawExtras` others than those of the rest. */
 const EXTRAS = 0x2d35_8dcc;
+/** Makes the numbers of `drawSleep` others than those of the rest. */
+const SLEEPS = 0x51ee_9000;
 const MODES = ['normal', 'fast', 'fast2', 'fast3'] as const;
 
 /** Draws the plan of a seed: the same one always. */
@@ -30,7 +32,8 @@ export function drawPlan(seed: number): Plan {
     flows: drawFlows(random, calmAt, thin ? 0.02 : 1),
   };
   const different = drawDifference(random, settings);
-  return drawExtras(new Random(seed ^ EXTRAS), different === undefined ? plan : { ...plan, serverSettings: different });
+  const whole = drawExtras(new Random(seed ^ EXTRAS), different === undefined ? plan : { ...plan, serverSettings: different });
+  return drawSleep(new Random(seed ^ SLEEPS), whole, thin ? 0.02 : 1);
 }
 
 /** What came later, from numbers of its own: the rest of each seed's plan stays what it was. */
@@ -50,6 +53,26 @@ function drawExtras(random: Random, plan: Plan): Plan {
   if (!random.chance(0.08)) return { ...plan, settings };
   const clientSettings = { autoExpire: random.pick([100, 1000, 10_000]), scavengeTtl: random.pick([-1, 0, 1000, 600_000]) };
   return { ...plan, settings, clientSettings };
+}
+
+/**
+ * Now and then one end sleeps, or its process is stopped, before the world calms down, for a second to
+ * ten minutes; and connections come when it is back, for which nothing excuses an error any more.
+ */
+function drawSleep(random: Random, plan: Plan, share: number): Plan {
+  if (!random.chance(0.08)) return plan;
+  const at = plan.calmAt;
+  const length = random.pick([1000, 3000, 12_000, 35_000, 90_000, 600_000]);
+  const end: End = random.chance(0.75) ? 'client' : 'server';
+  const fault: Fault = random.chance(0.3)
+    ? { kind: 'freeze', at, end, length }
+    : { kind: 'suspend', at, end, length, clock: random.pick(['stands', 'goes'] as const) };
+  const calmAt = at + length;
+  const later = Array.from({ length: random.integer(1, 4) }, () => ({
+    ...drawFlow(random, 5000, Math.max(200, 20_000 * share)),
+    at: calmAt + random.pick([0, 1, 100, random.integer(0, 20_000)]),
+  }));
+  return { ...plan, calmAt, faults: [...plan.faults, fault], flows: [...plan.flows, ...later] };
 }
 
 function drawSettings(random: Random): EndSettings {

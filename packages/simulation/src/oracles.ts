@@ -2,6 +2,8 @@
 //
 //   content, identity, after-end   while it runs: bytes equal and in order, nothing behind an end (flow.ts, run-plan.ts)
 //   truncated                      an orderly end that a reader saw is the writer's, behind all its bytes
+//   twice                          no two targets see bytes of the same flow: a request that may have been
+//                                  acted on is not sent to another one
 //   broken                         nothing breaks without a reason in the plan
 //   progress                       once nothing goes wrong any more, everything ends within a bound
 //   idle, base-line                afterwards nothing is left: streams, bytes, sessions; after stopping, sockets, timers, memory neither
@@ -11,7 +13,7 @@
 import { BatchPool } from '@kcptun/common';
 import { poolFor } from '@kcptun/fec';
 import type { Flow, Party } from './flow.ts';
-import { isMatched, type Plan } from './plan.ts';
+import { isMatched, type Plan, settingsOf } from './plan.ts';
 import { CLIENT, type Life, SERVER, type Stage } from './stage.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -48,6 +50,7 @@ function mayEndSessions(fault: Plan['faults'][number], silence: number = HARMLES
   switch (fault.kind) {
     case 'black-out':
     case 'freeze':
+    case 'suspend':
     case 'congestion':
       return fault.length > silence;
     case 'jump':
@@ -59,12 +62,35 @@ function mayEndSessions(fault: Plan['faults'][number], silence: number = HARMLES
   }
 }
 
+/** Whether nothing that went wrong before the calm can be a reason for an end after it. */
+function isWellOnceCalm(plan: Plan): boolean {
+  const harmless = ['freeze', 'suspend', 'jump', 'route'];
+  return isMatched(plan) && plan.clientSettings === undefined && plan.faults.every(({ kind }) => harmless.includes(kind));
+}
+
+/**
+ * Whether a stranger who replays can make targets hear what others have heard: what a server knew of
+ * datagrams it forgets with its end, and without a nonce they can not be known again at all.
+ */
+function isReplayable(plan: Plan): boolean {
+  if (!plan.faults.some((fault) => fault.kind === 'stranger' && fault.what === 'replay')) return false;
+  const { crypt = 'aes', replayProtection = true } = settingsOf(plan, 'server');
+  const forgets = plan.faults.some((fault) => fault.kind === 'restart' && fault.end === 'server');
+  return forgets || !replayProtection || ['none', 'null', 'xor'].includes(crypt);
+}
+
 /** What became of the flows, once they have ended or should have. */
 export function judgeFlows(plan: Plan, flows: readonly Flow[], violate: Violate): void {
-  const breakable = mayBreak(plan);
+  const wellOnceCalm = isWellOnceCalm(plan);
+  const replayable = isReplayable(plan);
   const restarted = plan.faults.some(({ kind }) => kind === 'restart');
   for (const flow of flows) {
     const { app } = flow;
+    const breakable = mayBreak(plan) && !(wellOnceCalm && flow.plan.at >= plan.calmAt);
+    if (flow.targets.length > 1 && !replayable) {
+      const names = flow.targets.map(({ name, received }) => `${name} ${received} bytes`).join(', ');
+      violate('twice', `flow ${flow.index} came to more than one target: ${names}`);
+    }
     if (app === undefined) {
       if (!flow.refused) violate('progress', `flow ${flow.index} was neither connected nor refused`);
       else if (!restarted) violate('broken', `flow ${flow.index} was refused`);
@@ -73,7 +99,6 @@ export function judgeFlows(plan: Plan, flows: readonly Flow[], violate: Violate)
     for (const party of [app, ...flow.targets]) {
       if (!party.closed) violate('progress', `${party.name} is still open: ${describe(party)}`);
     }
-    // Twice connected: something was sent again to a server that did not know it, or by a stranger.
     const target = flow.targets.length === 1 ? flow.targets[0] : undefined;
     if (target === undefined) {
       if (flow.targets.length === 0 && !breakable && app.sent >= 4 && app.writing === 'ended') {

@@ -48,6 +48,11 @@ export type Fault =
   | { readonly kind: 'restart'; readonly at: number; readonly end: End; readonly how: 'stop' | 'kill' | 'drain'; readonly pause: number }
   /** An end gets no processor. */
   | { readonly kind: 'freeze'; readonly at: number; readonly end: End; readonly length: number }
+  /**
+   * The machine of an end sleeps: it gets no processor and no datagrams. Where its clock stands still, as
+   * on Linux, so do its timers, and nothing but the time of day tells it afterwards.
+   */
+  | { readonly kind: 'suspend'; readonly at: number; readonly end: End; readonly length: number; readonly clock: 'stands' | 'goes' }
   /** The machine of an end has slept: its clock is ahead, its timers are not. */
   | { readonly kind: 'jump'; readonly at: number; readonly end: End; readonly by: number }
   /** The sockets of an end take no more than so many datagrams of a batch. */

@@ -193,6 +193,13 @@ class Run {
       });
     } else if (fault.kind === 'freeze') {
       stage[fault.end]?.host.process.freeze(Math.min(fault.length, this.#plan.calmAt - fault.at));
+    } else if (fault.kind === 'suspend') {
+      const length = Math.min(fault.length, this.#plan.calmAt - fault.at);
+      const until = world.clock.now + length;
+      for (const [link] of stage.paths) link.blackOut(world.clock.now, until);
+      const process = stage[fault.end]?.host.process;
+      if (fault.clock === 'stands') process?.suspend(length);
+      else process?.freeze(length);
     } else if (fault.kind === 'jump') {
       stage[fault.end]?.host.process.jump(fault.by);
     } else if (fault.kind === 'congestion') {

@@ -68,6 +68,7 @@ describe('a seed', () => {
       'restart',
       'route',
       'stranger',
+      'suspend',
       'target-down',
     ]);
     const paths = new Set(plans.flatMap(({ up }) => Object.keys(up)));

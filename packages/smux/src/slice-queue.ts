@@ -75,6 +75,17 @@ export class SliceQueue {
     }
   }
 
+  /** Takes everything out: the slices, in order. */
+  takeAll(): Uint8Array[] {
+    const slices: Uint8Array[] = [];
+    while (this.#count > 0) {
+      const length = this.firstLength;
+      slices.push(this.firstBytes.subarray(this.firstOffset, this.firstOffset + length));
+      this.advance(length);
+    }
+    return slices;
+  }
+
   /** Drops everything. */
   clear(): void {
     this.#bytes = [undefined, undefined];

@@ -177,6 +177,26 @@ export class SmuxStream {
     this.#giveUp();
   }
 
+  /** Whether the session has handed out anything of the stream: its SYN comes first. */
+  get begun(): boolean {
+    return !this.synPending;
+  }
+
+  /**
+   * Takes a stream back of which nothing was handed out: the peer never learns of it. One that has
+   * begun, or is closed, stays as it is.
+   * @returns the bytes that were written, in order, still lent; none of a stream that stays
+   */
+  withdraw(): Uint8Array[] {
+    if (this.begun || this.closed) return [];
+    const written = this.queue.takeAll();
+    this.synPending = false;
+    // There is nothing to end either.
+    this.#finSent = true;
+    this.#giveUp();
+    return written;
+  }
+
   /** @internal Whether the FIN that is being written ends data that is not complete. */
   get cut(): boolean {
     return this.#cut;

@@ -18,6 +18,23 @@ const errorCode = (run: () => unknown): string | undefined => {
 };
 
 describe.each([1, 2] as const)('version %i', (version) => {
+  test('withdraw: a stream of which nothing was handed out leaves no trace; any other stays', () => {
+    const pair = new Pair({ version });
+    const stream = pair.client.openStream(0);
+    stream.write(pattern(0, 300));
+    stream.write(pattern(300, 500));
+    expect(stream.begun).toBe(false);
+    expect(concat(stream.withdraw())).toEqual(pattern(0, 800));
+    expect([stream.closed, pair.client.streamCount, stream.withdraw()]).toEqual([true, 0, []]);
+    const next = pair.client.openStream(0);
+    next.write(pattern(0, 10));
+    const sink = new Recorder();
+    pair.client.pollTransmit(sink);
+    expect(cmds(parseFrames(sink.drain()))).toBe('SYN5 PSH5');
+    expect(next.begun).toBe(true);
+    expect([next.withdraw(), next.closed]).toEqual([[], false]);
+  });
+
   test('half close: the other direction goes on until its own FIN', () => {
     const pair = new Pair({ version });
     const [near, far] = pair.open();

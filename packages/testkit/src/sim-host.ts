@@ -204,6 +204,10 @@ export class SimHost implements Host {
     return this.process.readClock();
   }
 
+  wallTime(): number {
+    return this.process.wallTime;
+  }
+
   defer(callback: () => void): void {
     this.setTimer(0, callback);
   }

@@ -129,6 +129,11 @@ export interface ByteListener {
 export interface Host {
   /** Monotonic time, fractions allowed; the origin is arbitrary. */
   now(): number;
+  /**
+   * Time of day in ms, counted from anywhere. It goes on while the machine sleeps, whether or not
+   * {@link Host.now} does, and jumps when it is set: good for nothing but to notice a sleep.
+   */
+  wallTime(): number;
   /** Calls back once, not before `delay` has passed. */
   setTimer(delay: number, callback: () => void): HostTimer;
   /** Calls back once, soon, behind everything that is ready to be handed out now: what many callers ask for is then done once. */

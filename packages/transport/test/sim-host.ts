@@ -27,6 +27,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
   const world: SimWorld = { clock, network, host: undefined as unknown as Host, sockets, timers: 0 };
   const host: Host = {
     now: () => clock.now,
+    wallTime: () => clock.now,
     defer: (callback) => {
       clock.after(0, callback);
     },

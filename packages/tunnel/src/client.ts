@@ -24,6 +24,7 @@ import {
 } from './options.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { ReadBudget, ReadLine } from './read-line.ts';
+import { SleepWatch } from './sleep-watch.ts';
 import { Slot } from './slot.ts';
 import { SocketNotes } from './socket-notes.ts';
 
@@ -35,6 +36,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   readonly #clientOptions: ResolvedClientOptions;
   readonly #host: Host;
   readonly #pipes: PipeSet;
+  readonly #sleep: SleepWatch;
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #segments: SegmentPool = new SegmentPool();
   #crypt: PacketCrypt | undefined;
@@ -53,6 +55,9 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     this.#host = openHost(options.host, this.#clientOptions.connections);
     this.#resolved = { ...resolved, logger: boundLines(resolved.logger, () => this.#host.now()) };
     this.#pipes = new PipeSet(this.#host, this, this.#resolved);
+    const { keepAliveInterval } = this.#resolved.smux;
+    const period = keepAliveInterval > 0 ? keepAliveInterval : Number.POSITIVE_INFINITY;
+    this.#sleep = new SleepWatch(period, this.#host.now(), this.#host.wallTime());
   }
 
   /** The most memory that the settings allow each session and each connection. */
@@ -108,6 +113,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       notes: new SocketNotes(options.logger),
       wear: new KeyWear(options.logger, options.crypt),
       events: this,
+      lookForSleep: () => this.#lookForSleep(),
     };
     options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));
     for (let slot = 0; slot < this.#clientOptions.connections; slot++) this.#slots.push(new Slot(shared));
@@ -192,6 +198,12 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     return 2 * this.#clientOptions.connections;
   }
 
+  /** Comes with each connection and each heartbeat of a session. */
+  #lookForSleep(): void {
+    const host = this.#host;
+    if (this.#sleep.look(host.now(), host.wallTime())) for (const slot of this.#slots) slot.handleWake();
+  }
+
   #accept(connection: ByteConnection): void {
     const { connectionBudget } = this.#host;
     const release = connectionBudget.take();
@@ -209,6 +221,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     this.#next = (this.#next + 1) & 0xffff;
     const { tcpKeepAlive } = this.#resolved;
     if (tcpKeepAlive > 0) connection.keepAlive(tcpKeepAlive);
+    this.#lookForSleep();
     let gone = false;
     const noteClose = (): void => {
       gone = true;

@@ -38,6 +38,8 @@ export interface DialerOptions {
   readonly notes: SocketNotes;
   readonly wear: KeyWear;
   readonly events: EventEmitter<TunnelEvents>;
+  /** If the machine has slept, has the sessions of all slots doubted. */
+  readonly lookForSleep: () => void;
 }
 
 /** What a dialer tells its owner. */

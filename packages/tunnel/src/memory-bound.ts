@@ -4,7 +4,7 @@ import { SEGMENT_MEMORY } from '@kcptun/session';
 import { SEND_HIGH_WATER } from '@kcptun/smux';
 import { MAX_READ } from '@kcptun/transport';
 import { parseTunnelOptions, type TunnelOptions } from './options.ts';
-import { MAX_EARLY, MAX_UNTAKEN } from './pipe.ts';
+import { MAX_DETACHED, MAX_UNTAKEN } from './pipe.ts';
 
 /** What bytes on their way to a connection can take: pieces are cut for what came at once, and in the worst case are filled to a sixteenth. */
 const UNTAKEN = 16 * MAX_UNTAKEN;
@@ -45,7 +45,7 @@ export function memoryBound(options: TunnelOptions): MemoryBound {
     unread,
     compression: coders,
     session: sending + receiving + unread + coders,
-    connection: SEND_HIGH_WATER + MAX_READ + MAX_EARLY + UNTAKEN,
+    connection: Math.max(SEND_HIGH_WATER + MAX_READ, MAX_DETACHED) + UNTAKEN,
     stream: smux.version === 1 ? unread : Math.min(unread, smux.maxStreamBuffer),
   };
 }

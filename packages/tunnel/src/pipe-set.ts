@@ -137,9 +137,7 @@ export class PipeSet {
   sweep(link: Link, now: number): void {
     // Not through all pipes: with a thousand idle sessions that was a third of what they cost.
     for (const { owner } of link.smux.streams()) {
-      if (!(owner instanceof Pipe)) continue;
-      owner.sweep();
-      this.#stalled.note(owner, now);
+      if (owner instanceof Pipe) this.#stalled.note(owner, now);
     }
     this.#reportDropped(link);
     if (now - this.#relievedAt < RELIEF_INTERVAL || this.#stalled.size === 0) return;

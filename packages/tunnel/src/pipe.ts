@@ -2,7 +2,7 @@
 // its data, the other goes on until its own end. Back-pressure is passed on too: a connection is paused while its stream's queue is full, and a
 // stream's tokens and window are given back only when the system has taken the bytes. What ends out of order is passed on as a reset.
 
-import { type Chunk, serialDiff } from '@kcptun/common';
+import type { Chunk } from '@kcptun/common';
 import { type QppPads, QppStream } from '@kcptun/crypt';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, ByteEvents, Host, HostTimer } from '@kcptun/transport';
@@ -13,8 +13,8 @@ import type { ReadAccount, Reader } from './read-line.ts';
 
 /** Bytes handed to the connection that the system has not taken yet; beyond, the stream is left unread. */
 export const MAX_UNTAKEN: number = 256 * 1024;
-/** First bytes of a stream that are kept until it is known that the peer has got its beginning. */
-export const MAX_EARLY: number = 256 * 1024;
+/** Bytes of a stream that may wait while it has no session. */
+export const MAX_DETACHED: number = 256 * 1024;
 
 /** Who brings so many bytes at once brings more in the same turn of the event loop, most likely. */
 const LARGE_READ = 32 * 1024;
@@ -63,12 +63,9 @@ export class Pipe implements ByteEvents, Reader {
   /** The connection is closed in order, its end waits to be passed on. */
   #closedEarly = false;
   #outputWait: HostTimer | undefined;
-  /** What was written to the stream so far, as it left; `undefined` once the peer may have got any of it. */
-  #early: Uint8Array[] | undefined = [];
-  #earlyLength = 0;
-  #firstSn = 0;
-  #joinedAt = 0;
-  #detached = false;
+  /** What waits for another stream, as it will leave; `undefined` while there is one. */
+  #detached: Uint8Array[] | undefined;
+  #detachedLength = 0;
   #done = false;
 
   constructor(link: Link, stream: SmuxStream, connection: ByteConnection, options: PipeOptions) {
@@ -103,11 +100,6 @@ export class Pipe implements ByteEvents, Reader {
     this.#finish(error);
   }
 
-  /** Comes with each heartbeat: what the peer has got by now need not be kept. */
-  sweep(): void {
-    if (!this.#isFresh()) this.#early = undefined;
-  }
-
   /** Bytes that wait for a reader who may never come: at a peer that has sent its FIN, or behind the end of the stream. */
   get stalledBytes(): number {
     const { stream } = this;
@@ -118,32 +110,36 @@ export class Pipe implements ByteEvents, Reader {
   }
 
   /**
-   * Whether the stream can begin anew elsewhere when the peer of its link has started over. All that was sent is here still, the peer has not
-   * acknowledged the stream's beginning, nor has anything come from it that it can have sent after that had arrived: it was gone before.
+   * Whether the stream can begin anew elsewhere: nothing of it has left its link, so nobody can have
+   * acted on it. Whatever has left may have arrived, whether or not anything was heard since.
    */
   get movable(): boolean {
-    const { session } = this.link;
-    return !this.#done && this.#early !== undefined && this.#isFresh() && session.lastAnswered <= this.#joinedAt + session.stats().srtt / 2;
+    return !this.#done && this.#detached === undefined && !this.stream.begun;
   }
 
   /** Takes a pipe that is movable off its link, which may end then; the connection waits for {@link Pipe.move}. */
   detach(): void {
-    this.#detached = true;
-    this.stream.owner = undefined;
+    const { stream } = this;
+    stream.owner = undefined;
+    this.#kept.keep(stream);
+    this.#detached = stream.withdraw();
+    this.#detachedLength = this.#detached.reduce((sum, { length }) => sum + length, 0);
     this.#pause();
     this.link.reads.leave(this);
   }
 
   /** Begins anew with a stream of another link. */
   move(link: Link, stream: SmuxStream): void {
-    this.#detached = false;
+    const waiting = this.#detached ?? [];
+    this.#detached = undefined;
     this.#take(link, stream);
     this.#kept = new KeptBytes();
-    for (const bytes of this.#early ?? []) stream.write(bytes);
+    for (const bytes of waiting) stream.write(bytes);
     if (this.#inputOver && this.#inputWait === undefined) stream.end();
     else if (!stream.congested) this.#resume();
     this.#count();
     link.kick();
+    if (this.#closedEarly && this.#inputWait === undefined) this.onClose(undefined);
   }
 
   onData(bytes: Uint8Array): void {
@@ -152,16 +148,14 @@ export class Pipe implements ByteEvents, Reader {
     // The bytes are ours while this runs (ByteEvents.onData): they are permuted where they are.
     this.#encrypt?.encrypt(bytes, 0, bytes.length);
     this.sent += bytes.length;
-    if (this.#early !== undefined) this.#keep(bytes);
-    if (this.#detached) {
-      // What can not be kept can not begin anew.
-      if (this.#early === undefined) this.destroy(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', 'the server has started over'));
+    if (this.#detached !== undefined) {
+      this.#wait(this.#detached, bytes);
       return;
     }
     stream.write(bytes);
     this.link.kick(bytes.length >= LARGE_READ);
-    // The link may just have learned that its peer is gone, and the pipe have begun anew elsewhere.
-    if (this.stream !== stream) return;
+    // The link may just have learned that its peer is gone, and the pipe have left it.
+    if (this.#detached !== undefined || this.stream !== stream) return;
     this.#kept.keep(stream);
     if (this.#done) return;
     const { reads } = this.link;
@@ -177,7 +171,8 @@ export class Pipe implements ByteEvents, Reader {
     this.#inputOver = true;
     this.#inputWait = this.#afterCloseWait(() => {
       this.#inputWait = undefined;
-      if (!this.#detached) this.stream.end();
+      if (this.#detached !== undefined) return;
+      this.stream.end();
       if (this.#closedEarly) this.onClose(undefined);
       this.link.kick();
     });
@@ -185,7 +180,8 @@ export class Pipe implements ByteEvents, Reader {
 
   onClose(error: Error | undefined): void {
     if (this.#done) return;
-    if (error === undefined && this.#inputWait !== undefined) {
+    const waits = this.#inputWait !== undefined || (this.#detached !== undefined && this.#inputOver);
+    if (error === undefined && waits) {
       this.#closedEarly = true;
       return;
     }
@@ -206,7 +202,6 @@ export class Pipe implements ByteEvents, Reader {
     while (this.#untaken < MAX_UNTAKEN) {
       const chunk = stream.take();
       if (chunk === undefined) break;
-      this.#early = undefined;
       this.#decrypt?.decrypt(chunk.bytes, chunk.start, chunk.end - chunk.start);
       this.#untaken += chunk.end - chunk.start;
       this.received += chunk.end - chunk.start;
@@ -242,7 +237,7 @@ export class Pipe implements ByteEvents, Reader {
 
   /** @internal */
   read(): boolean {
-    if (!this.#paused || this.#done || this.#detached || this.stream.congested) return false;
+    if (!this.#paused || this.#done || this.#detached !== undefined || this.stream.congested) return false;
     this.#resume();
     return true;
   }
@@ -269,19 +264,13 @@ export class Pipe implements ByteEvents, Reader {
     this.link = link;
     this.stream = stream;
     stream.owner = this;
-    this.#firstSn = link.session.nextSn;
-    this.#joinedAt = this.#options.host.now();
   }
 
-  #keep(bytes: Uint8Array): void {
-    this.#earlyLength += bytes.length;
-    if (this.#earlyLength > MAX_EARLY || !(this.#detached || this.#isFresh())) this.#early = undefined;
-    else this.#early?.push(bytes.slice());
-  }
-
-  /** Whether the peer has not acknowledged the beginning of the stream. */
-  #isFresh(): boolean {
-    return serialDiff(this.link.session.unacknowledgedSn, this.#firstSn) <= 0;
+  /** The connection is paused, but what was on its way from it still comes. */
+  #wait(detached: Uint8Array[], bytes: Uint8Array): void {
+    this.#detachedLength += bytes.length;
+    if (this.#detachedLength <= MAX_DETACHED) detached.push(bytes.slice());
+    else this.destroy(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', 'the server does not answer, and too much waits'));
   }
 
   #afterCloseWait(passOn: () => void): HostTimer | undefined {
@@ -305,7 +294,7 @@ export class Pipe implements ByteEvents, Reader {
     // In line it is passed over: to look for it there would take long where a thousand end at one time.
     this.link.reads.handleRead(this);
     this.link.reads.count(this, 0, false);
-    this.#early = undefined;
+    this.#detached = undefined;
     this.#inputWait?.cancel();
     this.#outputWait?.cancel();
     this.stream.owner = undefined;

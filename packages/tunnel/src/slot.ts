@@ -1,11 +1,18 @@
-// One slot of the client's session pool (PROTOCOL tunnel §7). It has at most one session that gets new streams. That is made when the first
-// connection asks for it, and another takes its place when it has ended, has expired, or its peer does not answer any more:
+// One slot of the client's session pool (PROTOCOL tunnel §7). It has at most one session that gets new
+// streams. That is made when the first connection asks for it, and another takes its place when it has
+// ended, has expired, or its peer does not answer any more:
 //
-//   current    gets new streams
-//   candidate  made because current is silent, asked for a sign of life. Whichever of the two answers first goes on as current
-//   retired    live on for the streams they have: expired ones for a time, silent ones until another session has answered long enough
+//   candidate  asked for a sign of life; carries nothing before it has given one
+//   current    has answered, and gets new streams. When it is silent there is a candidate beside it:
+//              whichever of the two answers first goes on as current
+//   retired    live on for the streams they have: expired ones for a time, silent ones until another
+//              session has answered long enough
 //
-// Connections that come while current is silent wait: it is not known yet where their streams would arrive.
+// A request must never run twice, and what was sent may have arrived whether or not an answer came. So a
+// stream is only moved to another session as long as nothing of it has left, and nothing leaves for a
+// server that may not be there: connections wait while their session is a candidate or doubted. A
+// session that has not been answered could besides begin anew, with all that it has sent, at a server
+// that starts over meanwhile.
 
 import type { PeerState } from '@kcptun/session';
 import { formatAddress, type Task, type UdpEndpoint } from '@kcptun/transport';
@@ -14,6 +21,7 @@ import { Dialer, type DialerOptions } from './dialer.ts';
 import { TunnelError } from './errors.ts';
 import { maintainKept } from './kept-bytes.ts';
 import { Link } from './link.ts';
+import type { Pipe } from './pipe.ts';
 
 /** A silent session is given up when another has answered for so long meanwhile, in ms. */
 const DOOM = 5000;
@@ -43,6 +51,8 @@ export class Slot implements Task {
   #current: Link | undefined;
   #candidate: Link | undefined;
   #waiters: Waiter[] = [];
+  /** What it may mean that nothing answers was said, and nothing has answered since. */
+  #explained = false;
   #closed = false;
 
   constructor(shared: DialerOptions) {
@@ -73,20 +83,33 @@ export class Slot implements Task {
     const { autoExpire } = this.#shared.clientOptions;
     const current = this.#current;
     if (current !== undefined && autoExpire > 0 && this.#shared.host.now() - current.madeAt >= autoExpire) this.#current = undefined;
-    else if (current !== undefined && current.session.peer !== 'silent' && !this.#isStale(current)) {
+    else if (current !== undefined && this.#carries(current)) {
       waiter(undefined, current);
       return;
     }
-    this.#waiters.push(waiter);
-    this.#current?.ping();
-    this.#seek();
+    if (this.#waiters.push(waiter) === 1) this.#current?.ping();
+    // A loss is made good more often than not; for the rest nobody knows better than another session.
+    if (this.#current?.session.peer !== 'doubted' || this.#current.session.challenged) this.#seek();
   }
 
-  /** Whether a session has missed its heartbeats: the machine has slept, and the server may have given it up long ago. */
-  #isStale({ session }: Link): boolean {
+  /** Time has passed in which servers may have given sessions up: each has to answer before it gets new streams. */
+  handleWake(): void {
+    const now = this.#shared.host.now();
+    for (const { link } of [...this.#held.values()]) {
+      link.session.doubt(now);
+      link.ping();
+    }
+  }
+
+  /** Whether new streams can go there now. One that has missed its heartbeats is asked first. */
+  #carries({ session }: Link): boolean {
+    if (session.peer !== 'answering') return false;
     const { host, options } = this.#shared;
     const { keepAliveInterval } = options.smux;
-    return keepAliveInterval > 0 && session.peer === 'answering' && host.now() - session.lastAnswered > 2 * keepAliveInterval + STALE;
+    const now = host.now();
+    if (keepAliveInterval === 0 || now - session.lastAnswered <= 2 * keepAliveInterval + STALE) return true;
+    session.doubt(now);
+    return false;
   }
 
   /** Ends the sessions and answers everyone who waits. */
@@ -123,11 +146,12 @@ export class Slot implements Task {
   }
 
   #connected(udp: UdpEndpoint): void {
-    if (this.#current !== undefined && this.#current.session.peer !== 'silent' && this.#waiters.length === 0) {
+    if (this.#current?.session.peer === 'answering' && this.#waiters.length === 0) {
       udp.close(); // it has answered meanwhile
       return;
     }
-    const { host, scheduler, options, clientOptions, pool, codec, events, pipes, reads } = this.#shared;
+    if (this.#candidate !== undefined) this.#closeUnused(this.#candidate);
+    const { host, scheduler, options, clientOptions, pool, codec, events, pipes, reads, lookForSleep } = this.#shared;
     this.#shared.notes.log(udp.socket);
     const link: Link = new Link({
       host,
@@ -142,6 +166,7 @@ export class Slot implements Task {
         onStream: (stream) => stream.close(), // a kcptun server never opens streams
         onClosed: (error) => this.#lost(link, udp, error),
         onHeartbeat: (now) => {
+          lookForSleep();
           pipes.sweep(link, now);
           pool.maintain(now);
           maintainKept(now);
@@ -152,7 +177,9 @@ export class Slot implements Task {
         },
         onSilence: (explanation) => {
           // The session that it was to replace has said so.
-          if (link !== this.#candidate) options.logger.warn(`${link.remoteLabel}: ${explanation}`);
+          if (this.#explained || (link === this.#candidate && this.#current !== undefined)) return;
+          this.#explained = true;
+          options.logger.warn(`${link.remoteLabel}: ${explanation}`);
         },
         onPeer: (state) => this.#judge(link, state),
         onShards: (explanation) => this.#shared.notes.logShards(link.remoteLabel, explanation),
@@ -171,13 +198,8 @@ export class Slot implements Task {
     });
     events.emit('session', link);
     this.#arm();
-    if (this.#current === undefined) {
-      this.#current = link;
-      this.#settle(undefined, link);
-    } else {
-      this.#candidate = link;
-      link.ping();
-    }
+    this.#candidate = link;
+    link.ping();
   }
 
   #judge(link: Link, state: PeerState): void {
@@ -186,23 +208,25 @@ export class Slot implements Task {
     else if (state === 'answering') this.#answers(link);
   }
 
-  /** Nobody listens at that address of the name: everything begins anew at another one, unless there was an answer before. */
+  /** Nobody listens at that address of the name: the next one is tried, unless there was an answer before. */
   #refused(udp: UdpEndpoint): void {
-    const held = [...this.#held.values()].find((each) => each.udp === udp);
-    if (held === undefined || held.link.session.peer === 'answering') return;
-    const forAnother = held.link === this.#candidate;
-    if (forAnother) this.#candidate = undefined;
+    const link = this.#candidate;
+    if (link === undefined || this.#held.get(link)?.udp !== udp) return;
+    this.#candidate = undefined;
     this.#dialer.passOver();
-    this.#replace(held.link, 'nobody listens there');
-    // What the candidate was made for has no streams in it that would ask for the next one.
-    if (forAnother) this.#seek();
+    link.close(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', 'nobody listens there'));
+    this.#seek();
   }
 
-  /** The server knows nothing of this session's streams any more: those that it can not have begun begin anew, the others end. */
+  /** The server knows nothing of this session's streams any more: those of which nothing has left begin anew, the others end. */
   #replace(link: Link, reason: string): void {
-    const movable = this.#shared.pipes.detach(link);
+    const waiting = this.#shared.pipes.detach(link);
     link.close(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', reason));
-    for (const pipe of movable) {
+    this.#moveOn(waiting);
+  }
+
+  #moveOn(pipes: readonly Pipe[]): void {
+    for (const pipe of pipes) {
       this.acquire((error, other) => {
         if (other === undefined) pipe.destroy(error);
         else this.#shared.pipes.move(pipe, other);
@@ -213,9 +237,9 @@ export class Slot implements Task {
   #silent(link: Link): void {
     const error = new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', 'the server does not answer');
     if (link === this.#candidate) {
-      this.#candidate = undefined;
-      link.close();
-      this.#dialer.failed(error);
+      if (this.#current === undefined && this.#waiters.length === 0) this.#closeUnused(link);
+      // Until the next one is there, it may still answer: some paths are slow.
+      else if (!this.#dialer.busy) this.#dialer.failed(error);
     } else if (link.smux.streamCount === 0) {
       // Nobody needs it: the next connection makes another one.
       link.close(error);
@@ -231,6 +255,7 @@ export class Slot implements Task {
   #answers(link: Link): void {
     const held = this.#held.get(link);
     if (held !== undefined) held.doomedAt = Number.POSITIVE_INFINITY;
+    this.#explained = false;
     if (link === this.#current) {
       this.#dialer.succeeded();
       this.#dialer.rest();
@@ -239,10 +264,13 @@ export class Slot implements Task {
     } else if (link === this.#candidate) {
       const silent = this.#current;
       this.#dialer.succeeded();
+      this.#dialer.rest();
       this.#candidate = undefined;
       this.#current = link;
-      if (silent !== undefined) this.#doom(silent);
       this.#settle(undefined, link);
+      if (silent === undefined) return;
+      this.#moveOn(this.#shared.pipes.detach(silent));
+      this.#doom(silent);
     }
   }
 
@@ -270,22 +298,32 @@ export class Slot implements Task {
     // The end may have come in a turn of this very socket: close it after the turn.
     host.setTimer(0, () => udp.close());
     if (link === this.#candidate && !this.#closed) {
-      // It ended by itself, unheard: those it was made for still wait.
       this.#candidate = undefined;
-      this.#dialer.failed(error ?? new TunnelError('KCPTUN_ERR_TUNNEL_EXPIRED', 'the session has expired'));
+      this.#fail(link, error ?? new TunnelError('KCPTUN_ERR_TUNNEL_EXPIRED', 'the session has expired'));
     }
     if (link !== this.#current) return;
-    this.#current = this.#candidate;
-    this.#candidate = undefined;
-    if (this.#current !== undefined) this.#settle(undefined, this.#current);
-    else if (this.#waiters.length > 0) this.#seek();
-    else this.#dialer.rest();
+    this.#current = undefined;
+    if (this.#waiters.length > 0) this.#seek();
+    else if (this.#candidate === undefined) this.#dialer.rest();
+  }
+
+  /**
+   * A candidate has ended by itself. Those it was made for still wait, unless what the peer says makes
+   * no sense here: time does not mend that.
+   */
+  #fail({ session }: Link, error: Error): void {
+    const hopeful = !session.heard || (error instanceof TunnelError && error.code === 'KCPTUN_ERR_TUNNEL_PEER_GONE');
+    if (!hopeful)
+      this.#settle(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', 'the session that it waited for has ended', { cause: error }), undefined);
+    else if (!this.#dialer.busy) this.#dialer.failed(error);
   }
 
   /** Tells those who wait; whether to go on without them depends on whether streams still hope for an answer. */
   #exhausted(cause: Error): boolean {
     this.#settle(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', cause.message, { cause }), undefined);
-    return this.#current !== undefined;
+    if (this.#current !== undefined) return true;
+    if (this.#candidate !== undefined) this.#closeUnused(this.#candidate);
+    return false;
   }
 
   #arm(): void {

@@ -150,9 +150,8 @@ describe('sessions', () => {
     const second = simulation.connect(4);
     second.send(1000);
     simulation.run(() => second.received === ANSWER, SECOND);
-    // Whatever had left for the first address is lost, and said so.
-    simulation.run(() => first.closed, 10 * SECOND);
-    expect(first.error?.message).toContain('ECONNRESET');
+    // Nothing had left for an address that had not answered.
+    expect(first).toMatchObject({ received: ANSWER, closed: false });
     simulation.stop();
   });
 
@@ -187,7 +186,7 @@ describe('sessions', () => {
   });
 });
 
-it('a refusal that comes while packets are being sent moves what was sent to the next address', async () => {
+it('a refusal that comes while packets are being sent has the next address tried', async () => {
   const simulation = await Simulation.start({
     onTarget: answer,
     clientHost: (near) => toldOfRefusal(near, '10.9.9.9'),

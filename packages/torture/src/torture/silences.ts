@@ -8,6 +8,8 @@ import { type Context, onRig, seconds, type TortureCase } from './torture-case.t
 const RATE = 2e6;
 const SILENCE = 10_000;
 const SHORT_SILENCE = 3000;
+/** A stop after which a server has given the sessions up that carry nothing: two of its keepalives. */
+const LONG_STOP = 65_000;
 /** What a client has made besides ends with a server's keepalive, 30 to 60 s later. */
 const KEEPALIVE = 65_000;
 
@@ -17,6 +19,8 @@ export const silences: readonly TortureCase[] = [
   { name: 'stop-server-go', ends: ['ours', 'new'], short: false, run: (context) => stopped(context, ['ours', 'new'], 'server') },
   { name: 'stop-client', ends: ['ours', 'ours'], short: false, run: (context) => stopped(context, ['ours', 'ours'], 'client') },
   { name: 'stop-client-of-go', ends: ['ours', 'new'], short: false, run: (context) => stopped(context, ['ours', 'new'], 'client') },
+  { name: 'wake-client', ends: ['ours', 'ours'], short: false, run: (context) => woken(context, ['ours', 'ours']) },
+  { name: 'wake-client-of-go', ends: ['ours', 'new'], short: false, run: (context) => woken(context, ['ours', 'new']) },
   { name: 'black-hole', ends: ['ours', 'ours'], short: true, run: (context) => cutOff(context, 'ours', ['both', 'up', 'down']) },
   { name: 'black-hole-go', ends: ['ours', 'new'], short: false, run: (context) => cutOff(context, 'new', ['both']) },
 ];
@@ -47,6 +51,20 @@ function stopped(context: Context, [client, server]: readonly [Kind, Kind], role
       return () => rig.program(role).signal('SIGCONT');
     });
     return `works again within ${seconds(recovered)}, all ${connections} connections ended well, ${await rig.settle(KEEPALIVE)}`;
+  });
+}
+
+/** An idle client is stopped, shortly and for longer than its server waits for it: the first connections after it work. */
+function woken(context: Context, [client, server]: readonly [Kind, Kind]): Promise<string> {
+  return onRig(context, { client, server }, async (rig) => {
+    const seen: string[] = [];
+    for (const length of context.short ? [SHORT_SILENCE] : [1000, SILENCE, LONG_STOP]) {
+      rig.program('client').signal('SIGSTOP');
+      await pause(length);
+      rig.program('client').signal('SIGCONT');
+      seen.push(`after ${seconds(length)} the slowest of the first took ${seconds(await rig.probe())}`);
+    }
+    return `${seen.join('; ')}, ${await rig.settle(KEEPALIVE)}`;
   });
 }
 

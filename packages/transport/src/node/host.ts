@@ -45,6 +45,7 @@ export function createNodeHost(options: NodeHostOptions = {}): Host {
   };
   return {
     now,
+    wallTime: () => Date.now(),
     setTimer: (delay, callback) => queue.setTimer(delay, callback),
     defer: (callback) => {
       setImmediate(callback);
