@@ -128,7 +128,7 @@ describe('ten streams that nobody reads', () => {
     expect(beside.simulation.client.stats().links).toHaveLength(1);
     alone.simulation.stop();
     beside.simulation.stop();
-  }, 20_000);
+  }, 60_000);
 
   it.each([
     [524_288, 262_144],
@@ -175,5 +175,5 @@ describe('memory', () => {
       expect(chunks).toBe(0);
     }
     simulation.stop();
-  }, 20_000);
+  }, 60_000);
 });
