@@ -40,6 +40,8 @@ export class SmuxStream {
   #refusing = false;
   #endCalled = false;
   #cut = false;
+  /** A second FIN is to follow the first: nobody takes what the peer sends. */
+  #farewell = false;
   #cutSeen = false;
   #finSent = false;
   #finSeen = false;
@@ -156,9 +158,13 @@ export class SmuxStream {
   /**
    * Gives the stream up: what was not taken is dropped, unread bytes return to the bucket, data that still arrives is thrown away. Without a
    * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent, however long
-   * the peer takes to open a window for them, unless streams like this one have more than `MAX_CLOSED_BYTES`. Further calls do nothing.
+   * the peer takes to open a window for them, unless streams like this one have more than `MAX_CLOSED_BYTES`. Behind
+   * them a peer of this implementation learns that nothing more is taken, as with `reset`: it would wait for a window
+   * as long as the session lives. Further calls do nothing.
    */
   close(): void {
+    if (this.abandoned) return;
+    this.#farewell = this.#endCalled && this.queue.length > 0;
     this.#giveUp();
   }
 
@@ -229,14 +235,16 @@ export class SmuxStream {
 
   /** @internal FIN was written. */
   handleFinSent(): void {
-    this.#finSent = true;
+    this.#cut = this.#farewell && !this.#finSeen;
+    this.#farewell = false;
+    this.#finSent = !this.#cut;
     this.#settle();
   }
 
   /** @internal Payload of a PSH, or a part of it, with `left` bytes of the PSH behind it; false when nobody wants it. */
   handlePayload(bytes: Uint8Array, offset: number, length: number, left: number): boolean {
-    if (this.abandoned || this.#finSeen) return false;
     this.#cutSeen = false;
+    if (this.abandoned || this.#finSeen) return false;
     if (this.#hub.budget.receive(this.receiveWindow, length)) this.#hub.writer.sendUpdate(this);
     this.#received.append(bytes, offset, length, length + left);
     this.#hub.notifyReadable(this);
@@ -252,7 +260,11 @@ export class SmuxStream {
   handleFin(): void {
     if (this.#cutSeen && this.#error === undefined) {
       this.#error = new SmuxError('KCPTUN_ERR_SMUX_RESET', 'the other end was reset');
+      // Whoever resets takes nothing any more and opens no window: what waits would wait for ever.
+      this.queue.clear();
+      this.#endCalled = true;
       this.#hub.notifyReadable(this);
+      if (this.abandoned) this.drop();
     }
     if (this.#finSeen) return;
     this.#finSeen = true;
