@@ -33,7 +33,7 @@ const FULL_BURST: number = BATCH_CAPACITY / 2;
 interface LinkEvents {
   /** The peer opened a stream. */
   onStream(stream: SmuxStream): void;
-  /** The link has ended, its streams with it; the last call. */
+  /** The link has ended; its streams have an error, and are to be told. The last call. */
   onClosed(error: Error | undefined): void;
   /** Nothing the peer sent could be read since the link was made; `explanation` says why that may be. Called once. */
   onSilence?(explanation: string): void;
@@ -182,7 +182,6 @@ export class Link implements SessionOwner, Task {
     this.#closed = true;
     this.#options.scheduler.set(this, undefined);
     this.smux.close(error === undefined ? undefined : new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error }));
-    this.#pollStreams();
     if (mute) this.#mute();
     else this.session.close();
     this.#options.udp.flush();
@@ -382,6 +381,7 @@ export class Link implements SessionOwner, Task {
   }
 
   #pollStreams(): void {
+    if (this.#closed) return;
     const { smux } = this;
     for (let stream = smux.pollAccept(); stream !== undefined; stream = smux.pollAccept()) {
       this.#streamsOpened += 1;

@@ -2,7 +2,7 @@
 
 import { channel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
-import type { LogFields } from '@kcptun/common';
+import { type LogFields, Ring } from '@kcptun/common';
 import { QppPads } from '@kcptun/crypt';
 import type { GuardSnapshot, SessionStats, SnmpSnapshot } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
@@ -70,11 +70,20 @@ export interface SessionInfo extends SessionStats {
   readonly streams: readonly StreamInfo[];
 }
 
+/** Streams of sessions that have ended themselves end in one turn, of all of them. */
+const ENDS_PER_TURN = 64;
+
 /** Streams that do not move are looked through this often at most, in ms. */
 const RELIEF_INTERVAL = 1000;
 
 const opened = channel('kcptun:stream:open');
 const closed = channel('kcptun:stream:close');
+
+/** A session that has ended, with streams that have not. */
+interface Ending {
+  readonly link: Link;
+  readonly done: () => void;
+}
 
 /** The streams of one tunnel. */
 export class PipeSet {
@@ -86,8 +95,14 @@ export class PipeSet {
   readonly #options: ResolvedTunnelOptions;
   readonly #qpp: QppPads | undefined;
   readonly #pipeOptions: PipeOptions;
+  readonly #host: Host;
+  /** In the order in which they have their turn. */
+  readonly #endings: Ring<Ending> = new Ring();
+  #endedInTurn = 0;
+  #turnComes = false;
 
   constructor(host: Host, emitter: EventEmitter<TunnelEvents>, options: ResolvedTunnelOptions) {
+    this.#host = host;
     this.#emitter = emitter;
     this.#options = options;
     this.#qpp = options.qpp === undefined ? undefined : new QppPads(options.key, options.qpp.count, options.qpp.generation);
@@ -173,6 +188,40 @@ export class PipeSet {
       { event: 'stream.reclaim', kcp: link.remoteLabel, dropped },
     );
   }
+
+  /**
+   * Ends the streams of a link that has ended: each closes a socket and may write a line, and ten thousand of them in
+   * one turn keep all others waiting. So only some do at once, and links take turns.
+   * @param done - called when no stream of the link is left
+   */
+  endStreams(link: Link, done: () => void): void {
+    this.#endings.push({ link, done });
+    this.#endSome();
+  }
+
+  #endSome(): void {
+    while (this.#endedInTurn < ENDS_PER_TURN) {
+      const ending = this.#endings.shift();
+      if (ending === undefined) break;
+      const stream = ending.link.smux.pollReadable();
+      if (stream === undefined) {
+        ending.done();
+        continue;
+      }
+      this.#endedInTurn += 1;
+      this.#endings.push(ending);
+      (stream.owner as Pipe | undefined)?.onStreamReadable();
+    }
+    if (this.#turnComes || this.#endedInTurn === 0) return;
+    this.#turnComes = true;
+    this.#host.defer(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnComes = false;
+    this.#endedInTurn = 0;
+    this.#endSome();
+  };
 
   /** Ends all streams, or those of one link, and resets their connections. */
   destroyAll(error: Error, link?: Link): void {

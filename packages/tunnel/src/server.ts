@@ -299,7 +299,9 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           },
           onClosed: (error) => {
             this.#links.delete(link);
-            if (this.#links.size === 0 && this.#pool.lent === 0) this.#pool.trim();
+            this.#pipes.endStreams(link, () => {
+              if (this.#links.size === 0 && this.#pool.lent === 0) this.#pool.trim();
+            });
             this.#targets.cancel(link);
             if (error !== undefined) this.#reportEnd(link, error);
             this.emit('sessionClosed', link, error);

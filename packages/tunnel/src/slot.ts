@@ -287,9 +287,11 @@ export class Slot implements Task {
   }
 
   #lost(link: Link, udp: UdpEndpoint, error: Error | undefined): void {
-    const { options, events, host } = this.#shared;
+    const { options, events, host, pipes, pool } = this.#shared;
     this.#held.delete(link);
-    if (this.#held.size === 0 && this.#shared.pool.lent === 0) this.#shared.pool.trim();
+    pipes.endStreams(link, () => {
+      if (this.#held.size === 0 && pool.lent === 0) pool.trim();
+    });
     if (error !== undefined && !this.#closed) {
       const fields = { event: 'session.close', remote: link.remoteLabel, error: error.message };
       options.logger.warn(`session to ${link.remoteLabel} ended: ${error.message}`, fields);
