@@ -26,11 +26,16 @@ async function withTunnel(client: Kind, server: Kind, settings: Partial<Settings
   });
 }
 
-/** Kills the server and starts it anew; the next connection must work in time. */
+/**
+ * Kills the server and starts it anew. The connection that finds out may be reset, because what it sent may have
+ * been acted on by the old server for all that is known; the next one must work in time.
+ */
 async function recover(tunnel: Tunnel, kills = MOST_KILLS): Promise<void> {
   await tunnel.killServer();
+  const attempt = (): Promise<unknown> => transfer({ port: tunnel.port, upload: 1000, download: 1000, timeoutMs: RECOVERY_MS });
+  await tunnel.during(attempt().catch(() => undefined));
   try {
-    await tunnel.during(transfer({ port: tunnel.port, upload: 1000, download: 1000, timeoutMs: RECOVERY_MS }));
+    await tunnel.during(attempt());
   } catch (error) {
     if (kills === 1) throw error;
     await recover(tunnel, kills - 1);
@@ -38,7 +43,7 @@ async function recover(tunnel: Tunnel, kills = MOST_KILLS): Promise<void> {
 }
 
 function killTests(server: Kind): void {
-  test(`an idle tunnel whose ${server} server was killed: the first connection to the new one works`, () =>
+  test(`an idle tunnel whose ${server} server was killed: the connection that finds out is reset at most, the next one works`, () =>
     withTunnel('ours', server, {}, async (tunnel) => {
       await transfer({ port: tunnel.port, upload: 1000, download: 1000 });
       await recover(tunnel);
