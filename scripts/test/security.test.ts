@@ -37,6 +37,7 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   LATE_MOST: 'own heartbeats that wait for each other, in time',
   KERNEL_MOST: 'of own requests for random bytes',
   MAX_BYTES: 'of a memory that its owner chooses',
+  MAX_DETACHED: 'of own reads from a connection while it has no session',
   MOST_BYTES: 'of an own address',
   MOST_BYTES_BSD: 'of an own address',
   MAX_GROUP: 'range of an option',

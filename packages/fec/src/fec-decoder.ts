@@ -219,7 +219,7 @@ export class FecDecoder {
   }
 
   /**
-   * Takes over the sender's counts, which something else has proven ({@link CountsProof}): packets are rebuilt from now on.
+   * Takes over the sender's counts, which something else has proven (`CountsProof`): packets are rebuilt from now on.
    * @throws {TypeError} when a count is no integer
    * @throws {RangeError} when a count, or their sum, is out of range
    */

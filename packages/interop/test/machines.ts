@@ -24,7 +24,7 @@ export function suite(name: string, missing: readonly (string | undefined)[], bo
 export const PORT = 4000;
 
 /** Two machines; taken away after the test. */
-export function machines(): NetworkPair {
+function machines(): NetworkPair {
   const pair = new NetworkPair();
   onTestFinished(() => pair.close());
   return pair;

@@ -15,13 +15,16 @@ export interface Koffi {
   /** The `errno` that the last call left. */
   errno(): number;
   readonly node: {
+    /** Watches a descriptor; `callback` is told of what happens to it. */
     poll(fd: number, events: KoffiEvents, callback: (...args: unknown[]) => void): KoffiPoll;
   };
 }
 
 /** A library; functions are declared by a prototype, or by name, result and parameters. */
 export interface KoffiLibrary {
+  /** Declares a function by its prototype. */
   func(prototype: string): CFunction;
+  /** Declares a function by its name, its result and its parameters. */
   func(name: string, result: string, parameters: readonly string[]): CFunction;
 }
 
@@ -33,8 +36,11 @@ export interface KoffiEvents {
 
 /** A handle of libuv that watches a descriptor. */
 export interface KoffiPoll {
+  /** Watches for these events instead. */
   start(events: KoffiEvents, callback: (...args: unknown[]) => void): void;
+  /** Watches for nothing until `start` is called again. */
   stop(): void;
+  /** Ends the handle; the descriptor stays open. */
   close(): void;
 }
 

@@ -43,7 +43,7 @@ export const NAME_WORDS: number = NAME_BYTES / 4;
 /** Where in a name the own address begins. */
 export const LOCAL_WORD = 8;
 /** Words of an own address. */
-export const LOCAL_WORDS = 4;
+const LOCAL_WORDS = 4;
 /** Messages that one receive call takes. */
 const RECEIVE_MESSAGES = 16;
 /** Room for one message: a train of datagrams that the kernel has put together is at most 64 KiB. The odd 1088 bytes spread messages in the caches. */
