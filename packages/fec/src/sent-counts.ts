@@ -17,6 +17,8 @@ export const MOST_PARITY_PER_DATA = 4;
 
 /** Parity ids that a peer passes over, without any parity seen, until it is certain that it sends none on purpose. */
 const HELD_BACK = 6;
+/** So many groups' packets, with parity among them, that all fit the own counts can be of no other. */
+const EQUAL_GROUPS = 3;
 /** The same where the counts are not known: even the largest groups must have shown parity by this id. */
 const CERTAIN_ID = 2 * MAX_SHARDS;
 
@@ -41,7 +43,7 @@ export class SentCounts {
   #noted = 0;
   #plain = 0;
   #paritySeen = false;
-  /** Whether all data packets so far have places of data in groups of the own counts. */
+  /** Whether all packets so far have places of their kind in groups of the own counts. */
   #fitsOwn = true;
   #highest = 0;
 
@@ -60,12 +62,15 @@ export class SentCounts {
     if (!isData) this.#paritySeen = true;
     this.#noted += 1;
     if (this.#noted === 1) return;
+    const size = this.dataShards + this.parityShards;
+    if (seqid % size < this.dataShards !== isData) this.#fitsOwn = false;
+    if (seqid > this.#highest) this.#highest = seqid;
     this.#proof ??= new CountsProof();
     const proof = this.#proof;
     proof.note(isData, seqid);
     if (proof.contradicted) this.decision = 'own';
     else if (proof.dataShards > 0) this.#follow(proof.dataShards, proof.parityShards);
-    else if (!this.#paritySeen && this.#isHeldBack(seqid)) this.decision = 'own';
+    else if (this.#paritySeen ? this.#looksEqual(size) : this.#isHeldBack(size)) this.decision = 'own';
   }
 
   /** Takes note of a packet without an FEC header: the peer sends no parity. */
@@ -91,10 +96,12 @@ export class SentCounts {
     this.parityShards = 0;
   }
 
-  #isHeldBack(seqid: number): boolean {
-    const size = this.dataShards + this.parityShards;
-    if (seqid % size >= this.dataShards) this.#fitsOwn = false;
-    if (seqid > this.#highest) this.#highest = seqid;
+  /** Losses make the proof slow; a peer whose packets all have their places in groups of the own counts has these. */
+  #looksEqual(size: number): boolean {
+    return this.#fitsOwn && this.#noted >= EQUAL_GROUPS * size;
+  }
+
+  #isHeldBack(size: number): boolean {
     if (this.#highest >= CERTAIN_ID) return true;
     return this.#fitsOwn && Math.floor(this.#highest / size) * this.parityShards >= HELD_BACK;
   }

@@ -215,19 +215,11 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
-test('--log-level error leaves out what is in order; debug shows troubles of datagrams', async () => {
+test('--log-level error leaves out what is in order', async () => {
   const port = await freePort();
   const quiet = start('client', ['-l', `127.0.0.1:${port}`, '-r', '127.0.0.1:1', '--log-level', 'error']);
   await untilConnected(port);
   expect(quiet.output).toBe('');
-  // Nobody listens on that port: the system answers, and the socket tells.
-  const closed = await freePort();
-  const { client, port: near } = await startClient(closed, ['--log-level', 'debug']);
-  await Promise.race([
-    transfer({ port: near, upload: 10, download: 10, timeoutMs: 9000 }).catch(() => {}),
-    client.waitFor(/ udp: .*ECONNREFUSED/),
-  ]);
-  expect(client.output).toMatch(/ udp: .*ECONNREFUSED/);
 });
 
 describe('nothing of it ends the program', () => {

@@ -41,7 +41,7 @@ describe('a tunnel over real sockets', () => {
         relay.down.setLoss(0.08);
       },
     });
-    await transfer({ port: client.port, upload: 2_000_000, download: 2_000_000 });
+    await transfer({ port: client.port, upload: 8_000_000, download: 8_000_000 });
     expect(server.stats().snmp.FECRecovered).toBeGreaterThan(0);
     expect(client.stats().snmp.FECRecovered).toBeGreaterThan(0);
   });
