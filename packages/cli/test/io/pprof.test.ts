@@ -27,7 +27,7 @@ function ask(port: number, path: string, options: http.RequestOptions = {}): Pro
 async function startObserved(): Promise<{ readonly pprof: number; readonly port: number; readonly clientOutput: () => string }> {
   const target = await startTarget();
   onTestFinished(() => target.close());
-  const { client, port } = await startPair(target.port, [], ['--pprof', '--pprof-listen', '127.0.0.1:0', '--key', 'hush', '--quiet']);
+  const { client, port } = await startPair(target.port, ['--key', 'hush'], ['--pprof', '--pprof-listen', '127.0.0.1:0', '--quiet']);
   const [, text] = await client.waitFor(/pprof server: http:\/\/127\.0\.0\.1:(\d+)\/ has CPU profiles and heap snapshots of V8/);
   return { pprof: Number(text), port, clientOutput: () => client.output };
 }
