@@ -7,6 +7,8 @@ import { type Behaviour, type End, type EndSettings, type Fault, type FlowPlan, 
 
 /** Makes the numbers of `drawExtras` others than those of the rest. */
 const EXTRAS = 0x2d35_8dcc;
+/** The same for `drawSpoofing`. */
+const SPOOFING = 0x51f1_5eed;
 const MODES = ['normal', 'fast', 'fast2', 'fast3'] as const;
 
 /** Draws the plan of a seed: the same one always. */
@@ -30,7 +32,16 @@ export function drawPlan(seed: number): Plan {
     flows: drawFlows(random, calmAt, thin ? 0.02 : 1),
   };
   const different = drawDifference(random, settings);
-  return drawExtras(new Random(seed ^ EXTRAS), different === undefined ? plan : { ...plan, serverSettings: different });
+  const whole = drawExtras(new Random(seed ^ EXTRAS), different === undefined ? plan : { ...plan, serverSettings: different });
+  return drawSpoofing(new Random(seed ^ SPOOFING), whole);
+}
+
+/** What came later still: a stranger who writes the client's addresses. */
+function drawSpoofing(random: Random, plan: Plan): Plan {
+  if (!random.chance(0.08)) return plan;
+  const at = random.integer(0, plan.calmAt - 1);
+  const fault: Fault = { kind: 'stranger', at, count: random.integer(1, 100), what: 'spoof' };
+  return { ...plan, faults: [...plan.faults, fault].sort((a, b) => a.at - b.at) };
 }
 
 /** What came later, from numbers of its own: the rest of each seed's plan stays what it was. */

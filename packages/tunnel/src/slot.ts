@@ -171,12 +171,13 @@ export class Slot implements Task {
     });
     events.emit('session', link);
     this.#arm();
+    // Before a connection says anything: a server answers at length only where an answer has come from.
+    link.ping();
     if (this.#current === undefined) {
       this.#current = link;
       this.#settle(undefined, link);
     } else {
       this.#candidate = link;
-      link.ping();
     }
   }
 

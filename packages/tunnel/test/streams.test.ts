@@ -66,7 +66,11 @@ describe('on the wire', () => {
     const app = simulation.connect();
     app.send(10);
     simulation.world.clock.advanceBy(300.5 * SECOND);
-    const beats = tap.frames.filter(({ cmd }) => cmd === 3).map(({ at }) => at);
+    // The first one proves the path as soon as the session is made.
+    const beats = tap.frames
+      .filter(({ cmd }) => cmd === 3)
+      .map(({ at }) => at)
+      .slice(1);
     expect(beats).toHaveLength(300 / seconds);
     for (let index = 1; index < beats.length; index++) {
       expect(Math.abs((beats[index] as number) - (beats[index - 1] as number) - seconds * SECOND)).toBeLessThan(5);
