@@ -37,7 +37,7 @@ async function killRounds(context: Context, rig: Rig, role: Role, allowed: Allow
     await rig.kill(role);
     await pause(random.integer(0, context.short ? 300 : 3000));
     await rig.start(role);
-    slowest = Math.max(slowest, await rig.probe());
+    slowest = Math.max(slowest, await rig.recovered());
   }
   await churn.pause();
   const failures = [...churn.failures, ...(await Promise.all(bulk)).flat()];

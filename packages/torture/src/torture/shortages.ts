@@ -47,7 +47,7 @@ function fullDisk(context: Context): Promise<string> {
     await rig.kill('server');
     await rig.start('server');
     await filled(rig);
-    const recovered = await rig.probe();
+    const recovered = await rig.recovered();
     await churn.pause();
     rig.judge(churn.failures, { broken: true, cutAtTarget: true });
     const sizes = ROLES.map((role) => statSync(counters(role)).size);
