@@ -150,6 +150,8 @@ describe('model', () => {
         }
         expect(model.pool.lent).toBe(0);
       }),
+      // A known fault: with other seeds some runs leave a stream that is not ended. Take the seed away
+      // when that is mended.
       { numRuns: 150, seed: 2 },
     );
   });
