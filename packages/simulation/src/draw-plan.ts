@@ -9,6 +9,8 @@ import { type Behaviour, type End, type EndSettings, type Fault, type FlowPlan, 
 const EXTRAS = 0x2d35_8dcc;
 /** Makes the numbers of `drawSleep` others than those of the rest. */
 const SLEEPS = 0x51ee_9000;
+/** Makes the numbers of `drawAddress` others than those of the rest. */
+const ADDRESSES = 0x0add_7e55;
 const MODES = ['normal', 'fast', 'fast2', 'fast3'] as const;
 
 /** Draws the plan of a seed: the same one always. */
@@ -32,7 +34,8 @@ export function drawPlan(seed: number): Plan {
     flows: drawFlows(random, calmAt, thin ? 0.02 : 1),
   };
   const different = drawDifference(random, settings);
-  const whole = drawExtras(new Random(seed ^ EXTRAS), different === undefined ? plan : { ...plan, serverSettings: different });
+  const settled = drawAddress(new Random(seed ^ ADDRESSES), different === undefined ? plan : { ...plan, serverSettings: different });
+  const whole = drawExtras(new Random(seed ^ EXTRAS), settled);
   return drawSleep(new Random(seed ^ SLEEPS), whole, thin ? 0.02 : 1);
 }
 
@@ -73,6 +76,11 @@ function drawSleep(random: Random, plan: Plan, share: number): Plan {
     at: calmAt + random.pick([0, 1, 100, random.integer(0, 20_000)]),
   }));
   return { ...plan, calmAt, faults: [...plan.faults, fault], flows: [...plan.flows, ...later] };
+}
+
+/** Now and then the server has two addresses, and is called at the one that is not its own choice. */
+function drawAddress(random: Random, plan: Plan): Plan {
+  return random.chance(0.15) ? { ...plan, secondAddress: random.pick(['called', 'called', 'first'] as const) } : plan;
 }
 
 function drawSettings(random: Random): EndSettings {

@@ -8,6 +8,7 @@
 //   progress                       once nothing goes wrong any more, everything ends within a bound
 //   idle, base-line                afterwards nothing is left: streams, bytes, sessions; after stopping, sockets, timers, memory neither
 //   counters                       what is counted is what the network saw
+//   source                         a server that can answers from the address that was called
 //   thrown, misuse                 nothing throws; connections are used as their interface says
 
 import { BatchPool } from '@kcptun/common';
@@ -168,6 +169,14 @@ export function judgeBaseLine(life: Life, violate: Violate): void {
   const shards = poolFor({ memory: host.memory }).used;
   if (shards > KEPT_SHARDS) violate('base-line', `${end}: ${shards} shards`);
   if (host.memory.used > KEPT_MEMORY) violate('base-line', `${end}: ${host.memory.used} bytes of the arena`);
+}
+
+/** Where answers came from: peers that hear one address only are answered from that one. */
+export function judgeSources(stage: Stage, traffic: Traffic, violate: Violate): void {
+  const wanted = stage.plan.secondAddress === 'first' ? SERVER : stage.calledAddress;
+  for (const address of traffic.answersFrom) {
+    if (address !== wanted) violate('source', `the server was called at ${stage.calledAddress} and has answered from ${address}`);
+  }
 }
 
 /**

@@ -107,6 +107,11 @@ export interface Plan {
   readonly clientSettings?: ClientSettings;
   /** Sessions of the client. */
   readonly connections: number;
+  /**
+   * The client calls the second address of the server's machine. `called`: answers leave from that one,
+   * as with the native backend. `first`: from the first one, as with node:dgram.
+   */
+  readonly secondAddress?: 'called' | 'first';
   /** Bytes that the target says before it hears anything; 0 or 4 and more. */
   readonly greeting: number;
   readonly up: PathPlan;

@@ -85,6 +85,7 @@ function* plainerPaths(plan: Plan): Iterable<Plan> {
 function* plainerSettings(plan: Plan): Iterable<Plan> {
   if (plan.serverSettings !== undefined) yield omit(plan, 'serverSettings');
   if (plan.clientSettings !== undefined) yield omit(plan, 'clientSettings');
+  if (plan.secondAddress !== undefined) yield omit(plan, 'secondAddress');
   if (plan.connections > 1) yield { ...plan, connections: 1 };
   if (plan.greeting > 0) yield { ...plan, greeting: 0 };
   for (const name of ['settings', 'serverSettings'] as const) {

@@ -2,7 +2,7 @@
 
 import type { ByteConnection, Host } from '@kcptun/transport';
 import { Flow, type Part, Party, type Surroundings, UNKNOWN } from './flow.ts';
-import { judgeBaseLine, judgeCounters, judgeFlows, judgeIdle } from './oracles.ts';
+import { judgeBaseLine, judgeCounters, judgeFlows, judgeIdle, judgeSources } from './oracles.ts';
 import type { Outcome, Violation } from './outcome.ts';
 import { type End, type Fault, LEAST_ABSENCE, type Plan, settingsOf } from './plan.ts';
 import { CLIENT, ROAMED, SERVER, Stage, type WrapHost } from './stage.ts';
@@ -115,6 +115,7 @@ class Run {
       if (!life.killed) judgeBaseLine(life, this.#violate);
       for (const misuse of life.host.misuses) this.#violate('misuse', `${life.end}: ${misuse}`);
     }
+    judgeSources(stage, this.#traffic, this.#violate);
     judgeCounters(stage, this.#traffic, settled, this.#violate);
   }
 

@@ -12,6 +12,8 @@ import { type End, type PathPlan, type Plan, settingsOf } from './plan.ts';
 const APPS = '10.0.0.1';
 export const CLIENT = '10.0.0.2';
 export const SERVER = '10.0.0.3';
+/** The other address of the server's machine. */
+export const SECOND = '10.0.2.3';
 const TARGETS = '10.0.0.4';
 const STRANGER = '10.0.0.5';
 /** Where the client appears when it roams. */
@@ -69,14 +71,20 @@ export class Stage {
     this.#strangerRandom = new Random(plan.seed ^ 0x5712_46e6);
     const tap: DatagramTap = {
       sent: (from, to, bytes, fate) => {
-        if (to.address === SERVER && from.address !== STRANGER) this.#overhear(from, bytes);
+        if (to.address === this.calledAddress && from.address !== STRANGER) this.#overhear(from, bytes);
         events.tap.sent(from, to, bytes, fate);
       },
       arrived: (from, to, bytes, taken) => events.tap.arrived(from, to, bytes, taken),
     };
     this.world = new SimWorld({ seed: plan.seed, tap, arenaBytes: ARENA_BYTES, ...(wasm === undefined ? {} : { wasm }) });
     for (const address of [APPS, CLIENT, SERVER, TARGETS, STRANGER]) this.world.host(address);
+    this.world.addAddress(SERVER, SECOND);
     for (const [link, path] of this.paths) applyPath(link, path);
+  }
+
+  /** Where the client calls the server. */
+  get calledAddress(): string {
+    return this.plan.secondAddress === undefined ? SERVER : SECOND;
   }
 
   /** The present client and server. */
@@ -100,6 +108,7 @@ export class Stage {
   async start(end: End): Promise<void> {
     const address = end === 'client' ? CLIENT : SERVER;
     const host = this.world.host(address);
+    if (end === 'server') host.answersFromCalled = this.plan.secondAddress !== 'first';
     const sessionErrors: Error[] = [];
     const shared = { ...settingsOf(this.plan, end), host: this.#wrap(host, end), logger: this.#logger(end) };
     const tunnel =
@@ -107,7 +116,7 @@ export class Stage {
         ? new TunnelClient({
             ...shared,
             listen: { host: '', port: CLIENT_PORT },
-            remote: { host: SERVER, minPort: SERVER_PORT, maxPort: SERVER_PORT },
+            remote: { host: this.calledAddress, minPort: SERVER_PORT, maxPort: SERVER_PORT },
             connections: this.plan.connections,
             ...this.plan.clientSettings,
           })
@@ -162,7 +171,7 @@ export class Stage {
     const random = this.#strangerRandom;
     for (let index = 0; index < count; index++) {
       const bytes = what === 'replay' && this.#seen.length > 0 ? random.pick(this.#seen) : random.bytes(random.integer(0, 1500));
-      host.send(1000 + random.integer(0, 3), { address: SERVER, port: SERVER_PORT, family: 4 }, bytes);
+      host.send(1000 + random.integer(0, 3), { address: this.calledAddress, port: SERVER_PORT, family: 4 }, bytes);
       if (this.#clientSeenAt !== undefined) host.send(SERVER_PORT, this.#clientSeenAt, bytes);
     }
   }

@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib';
 import type { DatagramTap, Fate } from '@kcptun/testkit';
 import type { SocketAddress } from '@kcptun/transport';
-import { CLIENT, ROAMED, SERVER, textOf } from './stage.ts';
+import { CLIENT, ROAMED, SECOND, SERVER, textOf } from './stage.ts';
 
 const FATES: readonly Fate[] = ['delivered', 'lost', 'lostInBurst', 'overflowed', 'blackedOut', 'tooLong'];
 
@@ -13,6 +13,8 @@ export class Traffic implements DatagramTap {
   readonly taken: { client: number; server: number } = { client: 0, server: 0 };
   /** What the server sent to others than the client: it answers strangers who open sessions. */
   readonly toOthers: { count: number; bytes: number } = { count: 0, bytes: 0 };
+  /** From which of its addresses the server has sent. */
+  readonly answersFrom: Set<string> = new Set();
   datagrams = 0;
   readonly #now: () => number;
   readonly #note: ((text: string) => void) | undefined;
@@ -37,7 +39,9 @@ export class Traffic implements DatagramTap {
 
   sent(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, fate: Fate): void {
     this.datagrams += 1;
-    if (from.address === SERVER && to.address !== CLIENT && to.address !== ROAMED) {
+    const fromServer = from.address === SERVER || from.address === SECOND;
+    if (fromServer) this.answersFrom.add(from.address);
+    if (fromServer && to.address !== CLIENT && to.address !== ROAMED) {
       this.toOthers.count += 1;
       this.toOthers.bytes += bytes.length;
     }
@@ -46,7 +50,7 @@ export class Traffic implements DatagramTap {
   }
 
   arrived(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, taken: boolean): void {
-    if (taken) this.taken[to.address === SERVER ? 'server' : 'client'] += 1;
+    if (taken) this.taken[to.address === SERVER || to.address === SECOND ? 'server' : 'client'] += 1;
     this.#mix(from.port * 65_536 + to.port, -bytes.length, taken ? 1 : 0);
   }
 

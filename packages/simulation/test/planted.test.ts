@@ -57,6 +57,28 @@ test('without a bug, nothing is found', async () => {
   expect(await oraclesOf()).toEqual([]);
 });
 
+test('a server with two addresses, called at the second, answers from it or not, and nothing is found', async () => {
+  for (const secondAddress of ['called', 'first'] as const) expect(await oraclesOf(undefined, { ...PLAN, secondAddress })).toEqual([]);
+});
+
+test('a server that answers from another address than the called one', async () => {
+  const bug: WrapHost = (host, end) => {
+    if (end === 'server') host.answersFromCalled = false;
+    return host;
+  };
+  expect(await oraclesOf(bug, { ...PLAN, secondAddress: 'called' })).toEqual(['source']);
+});
+
+test('a client that does not hear answers from another address', async () => {
+  const bug: WrapHost = (host, end) =>
+    end === 'server'
+      ? host
+      : overriding<Host>(host, {
+          openDatagram: (options, events, callback) => host.openDatagram({ ...options, anySource: false }, events, callback),
+        });
+  expect(await oraclesOf(bug, { ...PLAN, secondAddress: 'first' })).toContain('broken');
+});
+
 test('a byte that is lost', async () => {
   const bug = plantInConnections((connection) => {
     let writes = 0;

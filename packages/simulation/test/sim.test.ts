@@ -71,6 +71,7 @@ describe('a seed', () => {
       'suspend',
       'target-down',
     ]);
+    expect(new Set(plans.map(({ secondAddress }) => secondAddress))).toEqual(new Set([undefined, 'called', 'first']));
     const paths = new Set(plans.flatMap(({ up }) => Object.keys(up)));
     expect([...paths].sort()).toEqual(['burst', 'corrupt', 'delay', 'duplicate', 'jitter', 'loss', 'rate', 'reorder']);
     const ends = new Set(plans.flatMap(({ flows }) => flows.flatMap(({ app, target }) => [app.end, target.end])));

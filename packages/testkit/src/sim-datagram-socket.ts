@@ -1,7 +1,7 @@
 // The datagram sockets of simulated hosts.
 
 import { PacketBatch } from '@kcptun/common';
-import { type DatagramEvents, type DatagramSocket, formatAddress, type SocketAddress } from '@kcptun/transport';
+import { type DatagramEvents, type DatagramOptions, type DatagramSocket, formatAddress, type SocketAddress } from '@kcptun/transport';
 import type { SimHost } from './sim-host.ts';
 
 /** Datagrams that wait for a process which does not fetch them. */
@@ -9,6 +9,8 @@ const RECEIVE_BUFFER = 4096;
 
 interface Arrival {
   readonly from: SocketAddress;
+  /** The address of this machine that was called. */
+  readonly called: string;
   readonly bytes: Uint8Array;
 }
 
@@ -25,14 +27,18 @@ export class SimDatagramSocket implements DatagramSocket {
   readonly #batch: PacketBatch;
   readonly #paths: Map<string, number> = new Map();
   readonly #remotes: Map<number, SocketAddress> = new Map();
+  /** Where a path was called, if that is not the machine's first address. */
+  readonly #called: Map<number, string> = new Map();
+  readonly #anySource: boolean;
   readonly #waiting: Arrival[] = [];
   #nextPath = 0;
   #closed = false;
 
-  constructor(host: SimHost, port: number, remote: SocketAddress | undefined, events: DatagramEvents, onClosed: () => void) {
+  constructor(host: SimHost, port: number, options: DatagramOptions, events: DatagramEvents, onClosed: () => void) {
     this.local = socketAddress(host.address, port);
     this.#host = host;
-    this.#remote = remote;
+    this.#remote = options.remote;
+    this.#anySource = options.anySource === true;
     this.#events = events;
     this.#onClosed = onClosed;
     this.#batch = new PacketBatch(host.memory);
@@ -41,8 +47,9 @@ export class SimDatagramSocket implements DatagramSocket {
   send(batch: PacketBatch): number {
     const count = Math.min(batch.count, this.#host.sendLimit);
     for (let index = 0; index < count; index++) {
-      const remote = this.remote(batch.path[index] as number);
-      if (remote !== undefined) this.#host.send(this.local.port, remote, batch.packet(index));
+      const path = batch.path[index] as number;
+      const remote = this.remote(path);
+      if (remote !== undefined) this.#host.send(this.local.port, remote, batch.packet(index), this.#called.get(path));
     }
     return count;
   }
@@ -55,7 +62,8 @@ export class SimDatagramSocket implements DatagramSocket {
     const remote = this.#remotes.get(path);
     if (remote === undefined) return;
     this.#remotes.delete(path);
-    this.#paths.delete(formatAddress(remote.address, remote.port));
+    this.#paths.delete(this.#key(remote, this.#called.get(path)));
+    this.#called.delete(path);
   }
 
   close(): void {
@@ -66,22 +74,23 @@ export class SimDatagramSocket implements DatagramSocket {
   }
 
   /** @internal A datagram is there; `bytes` may be kept. What a frozen process does not fetch is lost beyond a limit, as in the system's buffer. */
-  arrive(from: SocketAddress, bytes: Uint8Array): void {
-    const connected = this.#remote;
-    if (connected !== undefined && (connected.address !== from.address || connected.port !== from.port)) return;
+  arrive(from: SocketAddress, bytes: Uint8Array, called: string = this.#host.address): void {
+    const remote = this.#remote;
+    if (remote !== undefined && remote.port !== from.port) return;
+    if (remote !== undefined && remote.address !== from.address && !this.#anySource) return;
     if (this.#waiting.length >= RECEIVE_BUFFER) return;
-    this.#waiting.push({ from, bytes });
+    this.#waiting.push({ from, bytes, called });
     if (this.#waiting.length === 1) this.#host.setTimer(0, () => this.#deliver());
   }
 
   #deliver(): void {
     const waiting = this.#waiting.splice(0);
-    for (const [index, { from, bytes }] of waiting.entries()) {
+    for (const [index, { from, bytes, called }] of waiting.entries()) {
       if (this.#closed) {
         this.#host.unread += waiting.length - index;
         return;
       }
-      this.#batch.addReceived(bytes, this.#remote === undefined ? this.#path(from) : 0);
+      this.#batch.addReceived(bytes, this.#remote === undefined ? this.#path(from, called) : 0);
       if (this.#batch.full) this.#flush();
     }
     this.#flush();
@@ -93,16 +102,24 @@ export class SimDatagramSocket implements DatagramSocket {
     this.#batch.clear();
   }
 
-  #path(from: SocketAddress): number {
-    const key = formatAddress(from.address, from.port);
+  #path(from: SocketAddress, address: string): number {
+    const { second, answersFromCalled } = this.#host;
+    const called = answersFromCalled && address === second ? address : undefined;
+    const key = this.#key(from, called);
     let path = this.#paths.get(key);
     if (path === undefined) {
       path = this.#nextPath;
       this.#nextPath += 1;
       this.#paths.set(key, path);
       this.#remotes.set(path, from);
+      if (called !== undefined) this.#called.set(path, called);
     }
     return path;
+  }
+
+  /** One remote that calls two addresses of this machine has two paths. */
+  #key(from: SocketAddress, called: string | undefined): string {
+    return `${formatAddress(from.address, from.port)} ${called ?? ''}`;
   }
 }
 

@@ -61,6 +61,7 @@ export class SimWorld {
   readonly names: Map<string, string> = new Map();
   readonly #hosts: Map<string, SimHost> = new Map();
   readonly #addresses: string[] = [];
+  readonly #seconds: Map<string, string> = new Map();
   readonly #seed: number;
   readonly #wasm: boolean;
   readonly #arenaBytes: number;
@@ -114,6 +115,17 @@ export class SimWorld {
     if (publicAddress !== undefined) this.#hosts.set(publicAddress, host);
   }
 
+  /** Gives a machine a second address. What it sends comes from the first one, but for answers of servers to who has called the second. */
+  addAddress(address: string, second: string): void {
+    this.#seconds.set(address, second);
+    this.#hosts.set(second, this.host(address));
+  }
+
+  /** @internal The second address of a machine. */
+  secondOf(address: string): string | undefined {
+    return this.#seconds.get(address);
+  }
+
   /** The link that datagrams from one address to another take. */
   link(from: string, to: string): SimLink {
     return this.network.link(this.host(from).node, this.host(to).node);
@@ -137,6 +149,8 @@ export class SimWorld {
     });
     this.#hosts.set(address, host);
     if (nat.address !== address) this.#hosts.set(nat.address, host);
+    const second = this.#seconds.get(address);
+    if (second !== undefined) this.#hosts.set(second, host);
     return host;
   }
 }
@@ -168,6 +182,8 @@ export class SimHost implements Host {
   readonly misuses: string[] = [];
   /** While set, a socket takes this many datagrams of each batch and refuses the rest, as one whose network is congested or down. */
   sendLimit: number = Number.POSITIVE_INFINITY;
+  /** Whether a socket without a remote answers from the address that was called; else from the first one, as node:dgram does. */
+  answersFromCalled: boolean = true;
   /** Datagrams that had come to a socket, but were not read before it was closed. */
   unread = 0;
   readonly #world: SimWorld;
@@ -250,7 +266,7 @@ export class SimHost implements Host {
       callback(new Error(`bind EADDRINUSE ${formatAddress(this.address, port)}`), undefined);
       return;
     }
-    const socket = new SimDatagramSocket(this, port, options.remote, events, () => {
+    const socket = new SimDatagramSocket(this, port, options, events, () => {
       this.#sockets.delete(port);
       this.nat.forget(port);
     });
@@ -318,22 +334,36 @@ export class SimHost implements Host {
     this.#listeners.clear();
   }
 
-  /** Sends one datagram from a local port, whether or not a socket has it: how strangers forge. */
-  send(port: number, to: SocketAddress, bytes: Uint8Array): void {
+  /** The second address of the machine, if it has one. */
+  get second(): string | undefined {
+    return this.#world.secondOf(this.address);
+  }
+
+  /**
+   * Sends one datagram from a local port, whether or not a socket has it: how strangers forge.
+   * @param own - the second address, to send from that one
+   */
+  send(port: number, to: SocketAddress, bytes: Uint8Array, own?: string): void {
     const { clock, network, tap } = this.#world;
-    const from = this.nat.outside(port);
+    const from = own === undefined ? this.nat.outside(port) : socketAddress(own, port);
     const receiver = this.#world.find(to.address);
     if (receiver === undefined) return;
     const fate = network.link(this.node, receiver.node).transmit(clock.now, bytes, (at, copy) => {
       clock.schedule(at, () => {
         // Looked up on arrival: the machine may have been booted meanwhile.
         const there = this.#world.find(to.address);
-        const socket = there?.nat.address === to.address ? there.#sockets.get(there.nat.inside(to.port)) : undefined;
+        const socket = there === undefined ? undefined : there.#socketAt(to);
         tap?.arrived(from, to, copy, socket !== undefined);
-        socket?.arrive(from, copy);
+        socket?.arrive(from, copy, to.address === there?.second ? to.address : undefined);
       });
     });
     tap?.sent(from, to, bytes, fate);
+  }
+
+  #socketAt({ address, port }: SocketAddress): SimDatagramSocket | undefined {
+    // No NAT is in front of a second address.
+    if (address === this.second) return this.#sockets.get(port);
+    return this.nat.address === address ? this.#sockets.get(this.nat.inside(port)) : undefined;
   }
 
   #freePort(): number {
