@@ -80,7 +80,9 @@ function emptySnapshot(): SnmpSnapshot {
 export interface GuardSnapshot {
   /** Datagrams that no rule let in: too short, of a foreign conversation, of no session and not opening one. */
   readonly Dropped: number;
-  /** Datagrams that were seen before, or that belong to a conversation which has ended or goes on elsewhere. */
+  /**
+   * Datagrams that were seen before, that a client has sent itself, or that belong to a conversation which has ended or goes on elsewhere.
+   */
   readonly Replayed: number;
   /** First packets that found no room for another session. */
   readonly CrowdedOut: number;
@@ -96,7 +98,7 @@ export class Counters {
   readonly totals: SnmpSnapshot = emptySnapshot();
   /** Datagrams that no rule let in: too short, foreign conv, unknown type, no session and not opening one. */
   dropped = 0;
-  /** Datagrams that were seen before, or that belong to a conversation which has ended or goes on elsewhere. */
+  /** See {@link GuardSnapshot.Replayed}. */
   replayed = 0;
   /** How often a session followed its peer to another address. */
   moves = 0;

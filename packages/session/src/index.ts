@@ -28,5 +28,6 @@ export {
 } from './parameters.ts';
 export type { PeerState } from './peer-watch.ts';
 export { REPLAY_MEMORY, REPLAY_MEMORY_AGE, REPLAY_WINDOW, REPLAY_WINDOW_AGE, ReplayGuard } from './replay-guard.ts';
+export { ReplayMemory, type ReplayMemoryOptions } from './replay-memory.ts';
 export { Session, type SessionStats } from './session.ts';
 export type { TransmitBatch } from './transmitter.ts';

@@ -30,6 +30,8 @@ export class SimDatagramSocket implements DatagramSocket {
   /** Where a path was called, if that is not the machine's first address. */
   readonly #called: Map<number, string> = new Map();
   readonly #anySource: boolean;
+  /** The path that is heard besides 0, where it hears any source; -1: all are. */
+  #heard = -1;
   readonly #waiting: Arrival[] = [];
   #nextPath = 0;
   #closed = false;
@@ -39,6 +41,7 @@ export class SimDatagramSocket implements DatagramSocket {
     this.#host = host;
     this.#remote = options.remote;
     this.#anySource = options.anySource === true;
+    if (options.remote !== undefined) this.#path(options.remote, host.address); // 0
     this.#events = events;
     this.#onClosed = onClosed;
     this.#batch = new PacketBatch(host.memory);
@@ -55,15 +58,19 @@ export class SimDatagramSocket implements DatagramSocket {
   }
 
   remote(path: number): SocketAddress | undefined {
-    return this.#remote ?? this.#remotes.get(path);
+    return path === 0 && this.#remote !== undefined ? this.#remote : this.#remotes.get(path);
   }
 
   forget(path: number): void {
     const remote = this.#remotes.get(path);
-    if (remote === undefined) return;
+    if (remote === undefined || this.#remote !== undefined) return;
     this.#remotes.delete(path);
     this.#paths.delete(this.#key(remote, this.#called.get(path)));
     this.#called.delete(path);
+  }
+
+  hearOnly(path: number): void {
+    this.#heard = path;
   }
 
   close(): void {
@@ -90,7 +97,9 @@ export class SimDatagramSocket implements DatagramSocket {
         this.#host.unread += waiting.length - index;
         return;
       }
-      this.#batch.addReceived(bytes, this.#remote === undefined ? this.#path(from, called) : 0);
+      const path = this.#path(from, called);
+      if (this.#remote !== undefined && this.#heard >= 0 && path !== 0 && path !== this.#heard) continue;
+      this.#batch.addReceived(bytes, path);
       if (this.#batch.full) this.#flush();
     }
     this.#flush();

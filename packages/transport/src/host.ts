@@ -51,8 +51,10 @@ export interface DatagramSocket {
   send(batch: PacketBatch): number;
   /** The remote behind a path. */
   remote(path: number): SocketAddress | undefined;
-  /** The path leads to no session any more: its number may be given to another remote. */
+  /** The path leads to no session any more: its number may be given to another remote. Those of a client's socket stay. */
   forget(path: number): void;
+  /** With `anySource`: from now on what comes from other paths than this one and 0 is dropped. */
+  hearOnly(path: number): void;
   /** Closes the socket; idempotent. */
   close(): void;
 }
@@ -66,8 +68,9 @@ export interface DatagramOptions {
   /** When given, the socket talks to this remote only, whose path is 0. */
   readonly remote?: SocketAddress;
   /**
-   * With `remote`: hears its port at any address, all as path 0. A server with several addresses may
-   * answer from another one than it was called at (PROTOCOL tunnel §6). Default no; not with `fakeTcp`.
+   * With `remote`: hears its port at any address, until told otherwise; path 0 is the remote. A server
+   * with several addresses may answer from another one than it was called at (PROTOCOL tunnel §6). Who
+   * uses it must tell strangers from the server, as {@link UdpEndpoint} does. Default no; not with `fakeTcp`.
    */
   readonly anySource?: boolean;
   /** Wanted size of the kernel's buffers in bytes. */

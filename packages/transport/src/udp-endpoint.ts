@@ -5,6 +5,7 @@ import { channel } from 'node:diagnostics_channel';
 import { DROPPED, type PacketBatch } from '@kcptun/common';
 import { Endpoint, type EndpointOptions, type PeerState, type Session, type SessionError, type SessionEvent } from '@kcptun/session';
 import { addressGroup, formatAddress } from './address.ts';
+import { AnswerSource } from './answer-source.ts';
 import type { DatagramOptions, DatagramSocket, Host, SocketAddress } from './host.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 
@@ -52,6 +53,8 @@ export class UdpEndpoint implements Task {
   readonly #scheduler: Scheduler;
   readonly #events: UdpEndpointEvents;
   #socket: DatagramSocket | undefined;
+  /** Until it is known from which address a client is answered. */
+  #answers: AnswerSource | undefined;
   #inTurn = false;
   /** Time of the turn that runs or was last. */
   #turnAt = 0;
@@ -92,8 +95,14 @@ export class UdpEndpoint implements Task {
       memory: host.memory,
       addressOf: (path) => this.#addressOf(path),
       onWake: () => this.#flushAfterTurn(),
-      transmit: (batch) => (this.#socket === undefined ? 0 : this.#socket.send(batch)),
+      transmit: (batch) => {
+        this.#answers?.noteSent(batch, this.#turnAt);
+        return this.#socket === undefined ? 0 : this.#socket.send(batch);
+      },
     });
+    if (options.remote !== undefined && options.anySource === true && options.fakeTcp !== true) {
+      this.#answers = new AnswerSource(this.endpoint, host.random, host.memory, (path) => this.#hearOnly(path));
+    }
   }
 
   /** The socket; it exists once `open` has called back. */
@@ -191,7 +200,8 @@ export class UdpEndpoint implements Task {
     const crowdedBefore = this.endpoint.counters.crowdedOut;
     this.#inTurn = true;
     try {
-      this.endpoint.handleDatagrams(batch, now);
+      if (this.#answers === undefined) this.endpoint.handleDatagrams(batch, now);
+      else this.#answers.handle(batch, now);
       const refused = this.endpoint.refusedDatagrams + this.endpoint.foreignDatagrams;
       const crowded = this.endpoint.counters.crowdedOut;
       if (crowded > crowdedBefore) this.#events.onCrowded?.(crowded, this.#socket?.remote(batch.path[batch.count - 1]!));
@@ -199,6 +209,11 @@ export class UdpEndpoint implements Task {
     } finally {
       this.#endTurn(now);
     }
+  }
+
+  #hearOnly(path: number): void {
+    this.#socket?.hearOnly(path);
+    if (path === 0) this.#answers = undefined;
   }
 
   /** Lets the owners do what there is to do, then sends. What they do may make more to do for others: until nothing is left. */

@@ -76,6 +76,7 @@ export function simWorld(seed = 1, configure?: SimNetworkOptions['configure']): 
         forget: (path) => {
           known.delete(path);
         },
+        hearOnly: () => {}, // one node has one address here
         close: () => {
           sockets.delete(socket);
           network.detach(node);

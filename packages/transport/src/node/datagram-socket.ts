@@ -9,7 +9,7 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { BATCH_CAPACITY, BatchPool, type KernelMemory, MAX_DATAGRAM, type PacketBatch } from '@kcptun/common';
 import { TransportError } from '../errors.ts';
 import type { BufferSizes, DatagramEvents, DatagramOptions, DatagramSocket, SocketAddress } from '../host.ts';
-import { isWildcard } from './native/socket-address.ts';
+import { decodeSocketAddress, encodeSocketAddress, isWildcard, SOCKADDR_IN6_SIZE } from './native/socket-address.ts';
 import { NO_PATH, PathTable } from './path-table.ts';
 import type { ReceiveQueue, Receiver } from './receive-queue.ts';
 import { dscpNote, shortfallNote, sourceNote } from './socket-notes.ts';
@@ -19,6 +19,8 @@ const MAX_SEND_QUEUE = 1024 * 1024;
 const SLAB_SIZE = BATCH_CAPACITY * MAX_DATAGRAM;
 /** Where halving a refused buffer size ends, in bytes. */
 const LEAST_BUFFER = 64 * 1024;
+/** Where all paths are heard. */
+const ANY = -1;
 
 /** A socket of node:dgram. */
 export class DgramSocket implements DatagramSocket, Receiver {
@@ -27,6 +29,8 @@ export class DgramSocket implements DatagramSocket, Receiver {
   readonly #events: DatagramEvents;
   readonly #remote: SocketAddress | undefined;
   readonly #anySource: boolean;
+  /** The path that is heard besides 0, where it hears any source; ANY: all are. */
+  #heard = ANY;
   readonly #paths: PathTable = new PathTable();
   readonly #pool: BatchPool;
   #batch: PacketBatch | undefined;
@@ -120,6 +124,10 @@ export class DgramSocket implements DatagramSocket, Receiver {
     this.#events = events;
     this.#remote = options.remote;
     this.#anySource = options.anySource === true;
+    if (options.remote !== undefined) {
+      // As the system writes it, so that it is found again.
+      this.#paths.path(canonical(options.remote), options.remote.port, options.remote.family);
+    }
     const local = socket.address();
     this.local = { address: own ?? local.address, port: local.port, family: local.family === 'IPv6' ? 6 : 4 };
     this.bufferSizes =
@@ -174,11 +182,15 @@ export class DgramSocket implements DatagramSocket, Receiver {
   }
 
   remote(path: number): SocketAddress | undefined {
-    return this.#remote ?? this.#paths.remote(path);
+    return path === 0 && this.#remote !== undefined ? this.#remote : this.#paths.remote(path);
   }
 
   forget(path: number): void {
-    this.#paths.forget(path);
+    if (this.#remote === undefined) this.#paths.forget(path);
+  }
+
+  hearOnly(path: number): void {
+    this.#heard = path;
   }
 
   close(): void {
@@ -189,7 +201,7 @@ export class DgramSocket implements DatagramSocket, Receiver {
 
   #receive(datagram: Buffer, remote: dgram.RemoteInfo): void {
     if (this.#closed || (this.#remote !== undefined && remote.port !== this.#remote.port)) return;
-    const path = this.#remote === undefined ? this.#paths.path(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4) : 0;
+    const path = this.#pathOf(remote.address, remote.port, remote.family === 'IPv6' ? 6 : 4);
     if (path === NO_PATH) return;
     if (this.#batch === undefined) {
       this.#batch = this.#pool.borrow();
@@ -202,6 +214,14 @@ export class DgramSocket implements DatagramSocket, Receiver {
     } finally {
       this.#batch.clear();
     }
+  }
+
+  /** The path of a sender; NO_PATH where it is not heard. */
+  #pathOf(address: string, port: number, family: 4 | 6): number {
+    if (this.#remote !== undefined && !this.#anySource) return 0;
+    if (this.#heard === ANY) return this.#paths.path(address, port, family);
+    const path = this.#paths.find(address, port);
+    return path === 0 || path === this.#heard ? path : NO_PATH;
   }
 
   deliver(): void {
@@ -220,6 +240,15 @@ export class DgramSocket implements DatagramSocket, Receiver {
 function machineAddresses(): NetworkInterfaceInfo[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.filter((entry) => entry.family === 'IPv4' || entry.scopeid === 0);
+}
+
+/** An address as the system writes it. */
+function canonical(remote: SocketAddress): string {
+  const name = new Uint8Array(SOCKADDR_IN6_SIZE);
+  const encoded = encodeSocketAddress(remote);
+  if (encoded === undefined) return remote.address;
+  name.set(encoded);
+  return decodeSocketAddress(name, 0).address;
 }
 
 /** Finds the own address on the route to a remote. */

@@ -40,6 +40,18 @@ export class PathTable {
     return path;
   }
 
+  /** The path of a remote; {@link NO_PATH} when it has none. */
+  find(address: string, port: number): number {
+    if (port === this.#lastPort && address === this.#lastAddress) return this.#lastPath;
+    const path = this.#byAddress.get(address)?.get(port) ?? NO_PATH;
+    if (path !== NO_PATH) {
+      this.#lastAddress = address;
+      this.#lastPort = port;
+      this.#lastPath = path;
+    }
+    return path;
+  }
+
   /** The remote behind a path. */
   remote(path: number): SocketAddress | undefined {
     return this.#remotes[path];

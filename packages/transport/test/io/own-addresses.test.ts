@@ -171,9 +171,54 @@ describe.skipIf(!many).each([
       await client.received((round + 1) * 20);
       client.socket.forget(0); // a client's only path stays
     }
-    expect(client.arrivals.map(({ path }) => path)).toEqual(Array(40).fill(0));
+    // One that answers from elsewhere has a path of its own.
+    const path = server.socket.backend.startsWith('native') ? 0 : 1;
+    expect(client.arrivals.map((arrival) => arrival.path)).toEqual(Array(40).fill(path));
+    expect(client.socket.remote(path)?.address).toBe(path === 0 ? '127.0.0.2' : '127.0.0.1');
     expect(client.arrivals.map(({ bytes }) => bytes.length)).toEqual(Array(40).fill(900));
     expect(client.troubles).toEqual([]);
+  });
+
+  it.each([
+    ['::1', 6],
+    ['0:0::1', 6],
+    ['127.0.0.1', 4],
+  ] as const)('knows the remote %s by path 0', async (address, family) => {
+    const world = worldOf(native);
+    const server = await world.open({ host: family === 6 ? '::1' : address });
+    const client = await world.open({ host: '', anySource: true, remote: { address, port: server.socket.local.port, family } });
+    server.onBatch = (batch) => server.socket.send(batch);
+    client.sendSizes([5], 0);
+    await client.received(1);
+    expect(client.arrivals[0]?.path).toBe(0);
+  });
+
+  it('hears the remote and the one other address that it is told, and no others', async () => {
+    const world = worldOf(native);
+    const others = worldOf(false);
+    const called = await others.open({ host: '127.0.0.2' });
+    const { port } = called.socket.local;
+    const client = await world.open({ host: '', anySource: true, remote: { address: '127.0.0.2', port, family: 4 } });
+    client.sendSizes([1], 0);
+    await called.received(1);
+    const [second, third] = await Promise.all(
+      ['127.0.0.3', '127.0.0.4'].map((host) => others.open({ host, port, remote: client.socket.local })),
+    );
+    /** Each says something, the called one last; returns the paths. */
+    const speak = async (): Promise<number[]> => {
+      const before = client.arrivals.length;
+      second?.sendSizes([3], 0);
+      third?.sendSizes([4], 0);
+      await turn();
+      called.sendOne(called.arrivals[0]?.path as number, patternBytes(5, 0));
+      await client.until(() => client.arrivals.slice(before).some(({ path }) => path === 0));
+      return client.arrivals.slice(before).map(({ path }) => path);
+    };
+    expect(await speak()).toEqual([1, 2, 0]);
+    client.socket.hearOnly(2);
+    expect(await speak()).toEqual([2, 0]);
+    client.socket.hearOnly(0);
+    expect(await speak()).toEqual([0]);
   });
 
   it('is told at once when there is no way to its remote', async () => {

@@ -108,6 +108,8 @@ export class FakeTcpSocket implements DatagramSocket, Receiver {
     this.#table.forget(path);
   }
 
+  hearOnly(): void {} // a flow has one remote
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -36,6 +36,8 @@ const MAX_TRAIN_DATAGRAMS = 64;
 const MAX_PER_TURN = 512;
 /** Pending errors (ICMP) that are read in one turn. */
 const MAX_ERRORS_PER_TURN = 16;
+/** Where all paths are heard. */
+const ANY = -1;
 
 /** What the sockets of a host share. */
 export interface NativeShared {
@@ -66,6 +68,8 @@ export class NativeSocket implements DatagramSocket, Receiver {
   readonly #limits: TrainLimits = new TrainLimits();
   /** Family and port, as in the first word of a name, of the one remote that is heard at any address; 0 on other sockets. */
   readonly #onlyName: number = 0;
+  /** The path that is heard besides 0, where it hears any source; ANY: all are. */
+  #heard = ANY;
   /** Whether answers leave from the address that was called: the socket has all of the machine's. */
   readonly #wildcard: boolean;
   /** Paths whose own address is gone, or was none to send from (a broadcast): the system chooses. */
@@ -150,7 +154,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
   }
 
   remote(path: number): SocketAddress | undefined {
-    return this.#remote ?? this.#paths.remote(path);
+    return path === 0 && this.#remote !== undefined ? this.#remote : this.#paths.remote(path);
   }
 
   forget(path: number): void {
@@ -158,6 +162,10 @@ export class NativeSocket implements DatagramSocket, Receiver {
     this.#paths.forget(path);
     this.#limits.forget(path);
     this.#homeless.delete(path);
+  }
+
+  hearOnly(path: number): void {
+    this.#heard = path;
   }
 
   close(): void {
@@ -300,9 +308,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
     const table = this.#receiving;
     const { bytes } = batch;
     const name = message * NAME_WORDS;
-    let path = 0;
-    if (this.#remote === undefined) path = this.#paths.path(table.names, name);
-    else if (this.#onlyName !== 0 && table.names[name] !== this.#onlyName) return 1;
+    const path = this.#remote === undefined ? this.#paths.path(table.names, name) : this.#answerPath(table.names, name);
     if (path === NO_PATH) return 1;
     // It has just been called at its own address.
     if (this.#homeless.size > 0) this.#homeless.delete(path);
@@ -325,6 +331,15 @@ export class NativeSocket implements DatagramSocket, Receiver {
       }
     } while (at < end);
     return datagrams;
+  }
+
+  /** The path of what comes to a client's socket; NO_PATH where it is not heard. */
+  #answerPath(names: Int32Array, name: number): number {
+    if (this.#onlyName === 0) return 0;
+    if (names[name] !== this.#onlyName) return NO_PATH;
+    if (this.#heard === ANY) return this.#paths.path(names, name);
+    const path = this.#paths.find(names, name);
+    return path === 0 || path === this.#heard ? path : NO_PATH;
   }
 
   #hand(batch: PacketBatch): void {
