@@ -68,6 +68,8 @@ const NO_LIMITS_ON_OTHERS: Readonly<Record<string, string>> = {
   MAX_MEMORY: 'of WebAssembly',
   PATIENCE_MOST: 'own patience, in time',
   UNLIMITED: 'range of an option',
+  QUESTIONS_MOST: 'own questions without an answer',
+  VAIN_MOST: 'own questions without an answer',
   MOST_PROBES: 'own segments sent again without an answer',
   MOST_SEGMENTS: 'of one call',
   MOST_AHEAD: 'of sequence numbers',

@@ -92,7 +92,9 @@ export function adviseOn(values: Readonly<Values>, origins: Readonly<Record<stri
   if (values['key'] === '') advice.push('the key is empty: anyone can use this tunnel; set --key or KCPTUN_KEY');
   else if (values['key'] === DEFAULT_KEY) advice.push('the default key is public: anyone can use this tunnel; set --key or KCPTUN_KEY');
   if (['none', 'null', 'xor'].includes(String(values['crypt']))) {
-    advice.push(`--crypt ${values['crypt']} hides nothing from whoever sees the packets; the traffic should be encrypted already`);
+    advice.push(
+      `--crypt ${values['crypt']} hides nothing from whoever sees the packets; the traffic should be encrypted already, or use --crypt aes-128-gcm`,
+    );
   }
   if (origins['pprof-listen'] !== 'default' && values['pprof'] !== true) {
     advice.push('--pprof-listen does nothing without --pprof');

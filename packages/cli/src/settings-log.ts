@@ -25,6 +25,10 @@ export function memoryLine(bound: MemoryBound, sessions: number): string {
 export const QPP_LINE: string =
   '--QPP must be the same at both ends, --QPPCount and the key too: nothing shows a difference, the data arrive unreadable';
 
+/** For the log of an end whose cipher carries a CRC-32; with `none`, `null` and `xor` a warning says more. */
+export const INTEGRITY_LINE: string =
+  'use --crypt aes-128-gcm where both ends know it: packets of the other ciphers can be altered on the way unnoticed';
+
 function clientLines(o: ClientOptions, listening: string): string[] {
   return [
     `smux version: ${o.smuxver}`,

@@ -62,6 +62,9 @@ export class ClassicSender {
   #early = 0;
   #timeouts = 0;
   #persistent = false;
+  // First segment of snd_buf when it was found to be acknowledged while una had not passed it, and when.
+  #head = -1;
+  #headAt = 0;
 
   constructor(
     pool: SegmentPool,
@@ -141,6 +144,31 @@ export class ClassicSender {
       count += 1;
     }
     this.reconsider();
+  }
+
+  /** Sends again what a single packet has acknowledged and a later one has not, from `una` on. */
+  retract(cur: number, una: number): boolean {
+    if (!this.window.retract(una)) return false;
+    this.expedite(cur);
+    return true;
+  }
+
+  /**
+   * A packet has said `una`, in answer to something sent at `ts` (-1: it does not say). The first
+   * segment of snd_buf can not be acknowledged by itself if a later answer still misses it.
+   */
+  corroborate(cur: number, una: number, unaBefore: number, ts: number): void {
+    const window = this.window;
+    if (serialDiff(una, unaBefore) < 0) return;
+    window.confirm(unaBefore);
+    if (window.una === window.nxt || window.slot[window.una & window.mask]! >= 0) return;
+    if (window.una !== this.#head) {
+      this.#head = window.una;
+      this.#headAt = cur;
+    } else if (ts >= 0 && una === this.#head && serialDiff(ts, this.#headAt >>> 0) > 0 && this.rmtWnd > 0 && window.revive()) {
+      this.#headAt = cur;
+      this.expedite(cur);
+    }
   }
 
   /** Steps 4-6 of a flush at `cur` (whole ms). Returns the ms until the next flush. */
@@ -223,7 +251,7 @@ export class ClassicSender {
       if (slots[index]! < 0) continue;
       const fastack = fastacks[index]!;
       const early = fastack > 0 && (fastack >= resent || admitted === 0);
-      if (this.#quota.bytes <= 0 && (early || cur >= resendts[index]!)) {
+      if ((early || cur >= resendts[index]!) && this.#quota.refuses(window.length[index]!)) {
         this.#holdResends(cur);
         return;
       }
@@ -258,7 +286,7 @@ export class ClassicSender {
     for (let sn = window.unsent; sn !== window.nxt; sn = (sn + 1) >>> 0) {
       const index = sn & mask;
       if (window.slot[index]! < 0) continue;
-      if (this.#quota.bytes <= 0) {
+      if (this.#quota.refuses(window.length[index]!)) {
         this.#quota.held = true;
         this.#quota.kept = (window.nxt - sn) >>> 0;
         window.unsent = sn;
@@ -292,7 +320,7 @@ export class ClassicSender {
       this.#tail.rest();
       return;
     }
-    if (!this.#tail.poll(cur, window.delivered, this.rtt, this.interval) || this.#quota.bytes <= 0) return;
+    if (!this.#tail.poll(cur, window.delivered, this.rtt, this.interval) || this.#quota.bytes <= 0 || this.#quota.strict) return;
     let last = (window.unsent - 1) >>> 0;
     while (last !== window.una && window.slot[last & window.mask]! < 0) last = (last - 1) >>> 0;
     let first = window.una;

@@ -29,6 +29,7 @@ import {
 import { FunctionSink } from './function-sink.ts';
 import { type KcpOptions, resolveOptions } from './options.ts';
 import { PacketWriter } from './packet-writer.ts';
+import { PeerWindow } from './peer-window.ts';
 import { Receiver } from './receiver.ts';
 import { RenoCongestion } from './reno.ts';
 import { SegmentPool } from './segment-pool.ts';
@@ -78,9 +79,7 @@ export class Kcp {
   readonly #probe: WindowProbe = new WindowProbe();
   readonly #schedule: UpdateSchedule = new UpdateSchedule();
   readonly #onAck: ((sn: number, ts: number, regular: boolean) => void) | undefined;
-  /** Most segments that the peer's window is known to hold; 0 before it was heard. */
-  #peerWnd = 0;
-  readonly #startSn: number;
+  readonly #peerWindow: PeerWindow;
   #dueFull = false;
   #dueAcks = false;
   #flushedAt: number = Number.NEGATIVE_INFINITY;
@@ -91,7 +90,7 @@ export class Kcp {
   constructor(options: KcpOptions) {
     const resolved = resolveOptions(options);
     this.conv = resolved.conv;
-    this.#startSn = resolved.startSn;
+    this.#peerWindow = new PeerWindow(resolved.startSn);
     this.stream = options.stream ?? false;
     this.#pool = options.pool ?? new SegmentPool();
     this.#congestion = options.congestion;
@@ -101,6 +100,7 @@ export class Kcp {
     const mss = resolved.mtu - OVERHEAD;
     this.#sender = new ClassicSender(this.#pool, this.stats, this.quota, resolved.startSn, mss, options.congestion ?? this.#reno);
     this.#sender.probesTail = options.probesTail ?? false;
+    this.#sender.window.keeps = options.doubts ?? false;
     this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn);
     this.noDelay(resolved.nodelay, resolved.interval, resolved.resend, resolved.nc);
     this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? (this.stream ? 0 : FRAGMENTS_MAX));
@@ -268,7 +268,7 @@ export class Kcp {
     checkInteger(length, 'length', 0, bytes.length - offset);
     if (length === 0) return -1;
     const { mss } = this.#sender;
-    if (!this.stream && length > mss * (this.#peerWnd || this.#receiver.wnd)) return -2;
+    if (!this.stream && length > mss * (this.#peerWindow.size || this.#receiver.wnd)) return -2;
     return this.#sender.window.pushMessage(bytes, offset, length, mss, this.stream) ? 0 : -2;
   }
 
@@ -320,6 +320,9 @@ export class Kcp {
     const window = sender.window;
     const end = offset + length;
     const cur = Math.floor(now);
+    const doubts = window.keeps;
+    const unaBefore = window.una;
+    const packetUna = readU32(bytes, offset + 16);
     let advanced = false;
     let due = false;
     let latest = -1;
@@ -332,9 +335,10 @@ export class Kcp {
       else if (size > end - offset - OVERHEAD) fault = -2;
       else if (cmd < CMD_PUSH || cmd > CMD_WINS) fault = -3;
       if (fault !== 0) break;
-      if (regular) sender.rmtWnd = readU16(bytes, offset + 6);
-      if (window.acknowledge(readU32(bytes, offset + 16))) advanced = true;
-      if (sender.rmtWnd > this.#peerWnd && regular) this.#notePeerWindow(sender.rmtWnd);
+      const una = readU32(bytes, offset + 16);
+      if (regular && (!doubts || serialDiff(una, window.una) >= 0)) sender.rmtWnd = readU16(bytes, offset + 6);
+      if (window.acknowledge(una)) advanced = true;
+      if (sender.rmtWnd > this.#peerWindow.size && regular) this.#peerWindow.note(sender.rmtWnd, window.una);
       const ts = readU32(bytes, offset + 8);
       const sn = readU32(bytes, offset + 12);
       if (cmd === CMD_ACK) {
@@ -361,6 +365,7 @@ export class Kcp {
       rtt = serialDiff(cur, latest);
       if (rtt >= 0) sender.rtt.update(rtt, sender.interval);
     }
+    if (doubts && regular) sender.corroborate(cur, packetUna, unaBefore, latest);
     sender.onInputEnd(now, advanced, rtt);
     this.#decide(now, advanced || due, ackNoDelay);
     return 0;
@@ -401,8 +406,7 @@ export class Kcp {
       this.#sender.congestion?.onProbe?.(cur);
     }
     if (receiver.probe !== 0) {
-      if ((receiver.probe & ASK_SEND) !== 0) this.#windowMessage(CMD_WASK);
-      if ((receiver.probe & ASK_TELL) !== 0) this.#windowMessage(CMD_WINS);
+      this.stats.outSegs += this.#writer.windowMessages(receiver.probe);
       receiver.probe = 0;
     }
     this.quota.spendOnControl(this.stats.outSegs - segments);
@@ -444,6 +448,14 @@ export class Kcp {
     this.#sender.expedite(Math.floor(now));
   }
 
+  /**
+   * Sends again, from `una` on, what one packet has acknowledged and later ones have not (`doubts`).
+   * @returns false when its payload is gone
+   */
+  retract(una: number, now: number): boolean {
+    return this.#sender.retract(Math.floor(now), una);
+  }
+
   /** ikcp's way of driving: call it every 10-100 ms, or when `check` says so; it flushes once per interval. */
   update(now: number): void {
     if (this.#schedule.due(Math.floor(now), this.#sender.interval)) this.flush(now);
@@ -476,12 +488,6 @@ export class Kcp {
     return stateOf(this.#sender, this.#receiver, this.#reno, this.#probe);
   }
 
-  /** The peer has more room than was known. When first heard, it may hold unread what it has acknowledged by then. */
-  #notePeerWindow(free: number): void {
-    const unread = this.#peerWnd === 0 ? (this.sndUna - this.#startSn) >>> 0 : 0;
-    this.#peerWnd = free + unread;
-  }
-
   /** What kcp-go flushes at the end of Input. */
   #decide(now: number, full: boolean, ackNoDelay: boolean): void {
     const acks = this.#receiver.ackCount;
@@ -489,11 +495,5 @@ export class Kcp {
     if (full) this.#dueFull = true;
     if (this.deferFlush) return;
     this.flushDeferred(now);
-  }
-
-  #windowMessage(cmd: number): void {
-    this.#writer.reserve(OVERHEAD);
-    this.#writer.header(cmd, 0, this.#writer.lastTs, this.#writer.lastSn, 0);
-    this.stats.outSegs += 1;
   }
 }

@@ -57,6 +57,12 @@ export interface KcpOptions {
    * timeouts (default false, as kcp-go).
    */
   readonly probesTail?: boolean;
+  /**
+   * Believe no single packet (default false, as kcp-go): payload is kept until two packets have
+   * acknowledged it, and the window of a packet counts only when its una is not behind. See
+   * {@link Kcp.retract}.
+   */
+  readonly doubts?: boolean;
   /** Payload memory, possibly shared with other conversations; by default a pool of its own. */
   readonly pool?: SegmentPool;
   /** First sn in both directions, u32 (default 0). For tests of the wrap. */

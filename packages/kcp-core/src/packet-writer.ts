@@ -2,7 +2,7 @@
 // (PROTOCOL kcp §8). Nothing is held back between two flushes.
 
 import { writeU16, writeU32 } from '@kcptun/common';
-import { OVERHEAD } from './constants.ts';
+import { ASK_SEND, ASK_TELL, CMD_WASK, CMD_WINS, OVERHEAD } from './constants.ts';
 import type { SegmentPool } from './segment-pool.ts';
 
 /**
@@ -74,6 +74,20 @@ export class PacketWriter {
     writeU32(bytes, at + 16, this.#una);
     writeU32(bytes, at + 20, length);
     this.#position = at + OVERHEAD;
+  }
+
+  /** Appends the questions and words about windows that `probe` asks for; returns how many. */
+  windowMessages(probe: number): number {
+    const asks = (probe & ASK_SEND) !== 0;
+    const tells = (probe & ASK_TELL) !== 0;
+    if (asks) this.#windowMessage(CMD_WASK);
+    if (tells) this.#windowMessage(CMD_WINS);
+    return Number(asks) + Number(tells);
+  }
+
+  #windowMessage(cmd: number): void {
+    this.reserve(OVERHEAD);
+    this.header(cmd, 0, this.lastTs, this.lastSn, 0);
   }
 
   /** Appends the payload that belongs to the header just written. */

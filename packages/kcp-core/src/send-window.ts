@@ -1,12 +1,17 @@
 // The sender's segments, one ring of parallel typed arrays indexed by sn: no object per segment.
 //
-//       una                 unsent            nxt                    end
-//        v                    v                v                      v
-//   ...  [ in flight, acked.. | moved by an     | snd_queue: numbered  |
-//        [ ......snd_buf..... | ACK-only flush  | but not yet sent     |      index = sn & mask
+//   kept      una                 unsent            nxt                    end
+//    v         v                    v                v                      v
+//    [ on the  [ in flight, acked.. | moved by an     | snd_queue: numbered  |
+//    [ word of | ......snd_buf..... | ACK-only flush  | but not yet sent     |      index = sn & mask
+//      one packet
 //
 // A queued segment has its future sn from the start, so moving it from snd_queue to snd_buf is `nxt + 1`.
-// slot < 0 marks an acknowledged segment: its payload is gone, its place stays until una passes it (PROTOCOL kcp §6).
+// slot < 0 marks an acknowledged segment: its place stays until una passes it (PROTOCOL kcp §6).
+//
+// As in kcp-go, a payload is gone as soon as one packet acknowledges it. With `keeps` it stays until
+// a second packet says so too (`confirm`): `slot` then holds the complement of the payload's slot,
+// and `retract` and `revive` take back what a single packet has said and later ones contradict.
 
 import { serialDiff } from '@kcptun/common';
 import { FRAGMENTS_MAX } from './constants.ts';
@@ -14,10 +19,15 @@ import { moved } from './ring-column.ts';
 import type { SegmentPool } from './segment-pool.ts';
 
 const CAPACITY_MIN = 16;
-const ACKED = -1;
+/** Acknowledged, and the payload is gone. The complement of no slot. */
+const ACKED = -0x8000_0000;
 
 /** snd_buf and snd_queue of one conversation. The arrays are replaced when the ring grows: read them anew each time. */
 export class SendWindow {
+  /** Whether payload is kept until two packets have acknowledged it. */
+  keeps = false;
+  /** First sn whose payload may still be here; `una` unless `keeps`. */
+  kept: number;
   /** First sn that is not acknowledged by una (snd_una). */
   una: number;
   /** First sn that has never been transmitted: between `una` and `nxt`. */
@@ -52,6 +62,7 @@ export class SendWindow {
 
   constructor(pool: SegmentPool, startSn: number) {
     this.#pool = pool;
+    this.kept = startSn;
     this.una = startSn;
     this.unsent = startSn;
     this.nxt = startSn;
@@ -93,7 +104,7 @@ export class SendWindow {
 
   /** Appends a segment to snd_queue. */
   push(bytes: Uint8Array, offset: number, length: number, frg: number): void {
-    if ((this.end - this.una) >>> 0 > this.mask) this.#resize((this.mask + 1) * 2);
+    if ((this.end - this.kept) >>> 0 > this.mask) this.#resize((this.mask + 1) * 2);
     const index = this.end & this.mask;
     const slot = this.#pool.take();
     this.#pool.write(slot, 0, bytes, offset, length);
@@ -127,23 +138,58 @@ export class SendWindow {
     return count;
   }
 
-  /** Removes everything before `una`; returns whether that was anything. */
+  /** Takes everything before `una` as acknowledged; returns whether that was anything. */
   acknowledge(una: number): boolean {
     const count = Math.min(serialDiff(una, this.una), this.inflight);
     if (count <= 0) return false;
     let sn = this.una;
     for (let done = 0; done < count; done++) {
-      const slot = this.slot[sn & this.mask]!;
-      if (slot >= 0) {
-        this.#pool.give(slot);
-        this.delivered += 1;
-      } else {
-        this.ackedAhead -= 1;
-      }
+      if (this.slot[sn & this.mask]! >= 0) this.delivered += 1;
+      else this.ackedAhead -= 1;
       sn = (sn + 1) >>> 0;
     }
     this.una = sn;
     if (serialDiff(sn, this.unsent) > 0) this.unsent = sn;
+    if (!this.keeps) this.confirm(sn);
+    return true;
+  }
+
+  /** Gives back the payload of what is before `sn`, at most up to una. */
+  confirm(sn: number): void {
+    if (serialDiff(sn, this.una) > 0) sn = this.una;
+    let at = this.kept;
+    if (serialDiff(sn, at) <= 0) return;
+    while (at !== sn) {
+      this.#free(this.slot[at & this.mask]!);
+      at = (at + 1) >>> 0;
+    }
+    this.kept = sn;
+  }
+
+  /**
+   * Takes una back to where it was before: what is from there on waits for acknowledgements again.
+   * @returns false when that is before `kept`, or not before una
+   */
+  retract(una: number): boolean {
+    const count = serialDiff(this.una, una);
+    if (count <= 0 || serialDiff(una, this.kept) < 0) return false;
+    for (let sn = una; sn !== this.una; sn = (sn + 1) >>> 0) {
+      const index = sn & this.mask;
+      this.fastack[index] = 0;
+      if (this.slot[index]! < 0) this.ackedAhead += 1;
+    }
+    this.una = una;
+    return true;
+  }
+
+  /** Takes back that the first segment of snd_buf was acknowledged; returns false when its payload is gone. */
+  revive(): boolean {
+    const index = this.una & this.mask;
+    const slot = this.slot[index]!;
+    if (this.una === this.nxt || slot >= 0 || slot === ACKED) return false;
+    this.slot[index] = ~slot;
+    this.fastack[index] = 0;
+    this.ackedAhead -= 1;
     return true;
   }
 
@@ -152,13 +198,17 @@ export class SendWindow {
     return (sn - this.una) >>> 0 < this.inflight;
   }
 
-  /** Marks a segment of snd_buf as acknowledged and frees its payload. */
+  /** Marks a segment of snd_buf as acknowledged; its payload is not needed any more, unless `keeps`. */
   markAcked(sn: number): void {
     const index = sn & this.mask;
     const slot = this.slot[index]!;
     if (slot < 0) return;
-    this.#pool.give(slot);
-    this.slot[index] = ACKED;
+    if (this.keeps) {
+      this.slot[index] = ~slot;
+    } else {
+      this.#pool.give(slot);
+      this.slot[index] = ACKED;
+    }
     this.delivered += 1;
     this.ackedAhead += 1;
   }
@@ -171,26 +221,29 @@ export class SendWindow {
   /** Makes the ring as small as its content allows, when it is much larger. */
   shrink(): void {
     let capacity = CAPACITY_MIN;
-    while (capacity < (this.end - this.una) >>> 0) capacity *= 2;
+    while (capacity < (this.end - this.kept) >>> 0) capacity *= 2;
     if (capacity * 4 <= this.mask + 1) this.#resize(capacity);
   }
 
   /** Gives all payload back and empties the window. */
   clear(): void {
-    for (let sn = this.una; sn !== this.end; sn = (sn + 1) >>> 0) {
-      const slot = this.slot[sn & this.mask]!;
-      if (slot >= 0) this.#pool.give(slot);
-    }
+    for (let sn = this.kept; sn !== this.end; sn = (sn + 1) >>> 0) this.#free(this.slot[sn & this.mask]!);
+    this.kept = this.una;
     this.ackedAhead = 0;
     this.unsent = this.una;
     this.nxt = this.una;
     this.end = this.una;
   }
 
+  #free(slot: number): void {
+    if (slot >= 0) this.#pool.give(slot);
+    else if (slot !== ACKED) this.#pool.give(~slot);
+  }
+
   #resize(capacity: number): void {
-    const from = this.una & this.mask;
-    const count = (this.end - this.una) >>> 0;
-    const to = this.una & (capacity - 1);
+    const from = this.kept & this.mask;
+    const count = (this.end - this.kept) >>> 0;
+    const to = this.kept & (capacity - 1);
     this.ts = moved(this.ts, new Int32Array(capacity), from, to, count);
     this.resendts = moved(this.resendts, new Float64Array(capacity), from, to, count);
     this.rto = moved(this.rto, new Uint32Array(capacity), from, to, count);

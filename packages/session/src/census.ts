@@ -3,6 +3,7 @@
 
 import { checkInteger, WorkAccount } from '@kcptun/common';
 import { MAX_REBUILD_WORK } from '@kcptun/fec';
+import { ProvenAddresses } from './proven-addresses.ts';
 
 /** Most sessions that peers may have open at a time, by default and at all. */
 export const MAX_SESSIONS = 16_384;
@@ -31,6 +32,8 @@ export interface SessionLimits {
 
 /** Counts the sessions that peers have opened. */
 export class SessionCensus {
+  /** Addresses that need not be proven again. */
+  readonly proven: ProvenAddresses = new ProvenAddresses();
   /** What their FEC decoders may work together. */
   readonly rebuilding: WorkAccount = new WorkAccount(MAX_REBUILD_WORK);
   readonly #maxSessions: number;

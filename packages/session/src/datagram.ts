@@ -1,6 +1,6 @@
 // What an opened datagram shows before any session has looked at it (PROTOCOL session §2): FEC or KCP, and whether it could open a session.
 
-import { readU16, readU32 } from '@kcptun/common';
+import { type PacketBatch, readU16, readU32 } from '@kcptun/common';
 import { FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY } from '@kcptun/fec';
 import { CMD_PUSH, CMD_WINS, OVERHEAD } from '@kcptun/kcp-core';
 
@@ -16,4 +16,13 @@ export function isForeign(bytes: Uint8Array, offset: number, length: number): bo
 export function isOpening(bytes: Uint8Array, offset: number, end: number): boolean {
   const cmd = bytes[offset + 4]!;
   return cmd >= CMD_PUSH && cmd <= CMD_WINS && readU32(bytes, offset + 20) <= end - offset - OVERHEAD;
+}
+
+/** Reads the two words of each sealed datagram by which it is known again, from `at` in it on. */
+export function readHeads({ bytes, offset, count }: PacketBatch, at: number, heads: Int32Array): void {
+  for (let index = 0; index < count; index++) {
+    const from = offset[index]! + at;
+    heads[index * 2] = bytes[from]! | (bytes[from + 1]! << 8) | (bytes[from + 2]! << 16) | (bytes[from + 3]! << 24);
+    heads[index * 2 + 1] = bytes[from + 4]! | (bytes[from + 5]! << 8) | (bytes[from + 6]! << 16) | (bytes[from + 7]! << 24);
+  }
 }

@@ -55,10 +55,12 @@ export interface EndpointContext {
   readonly memoryOption: { memory?: KernelMemory };
   readonly segments: SegmentPool;
   readonly flight: FlightBudget | undefined;
+  readonly random: RandomSource;
   createDecoder(): FecDecoder;
   touch(session: Session): void;
   closeSession(session: Session, error: SessionError | undefined): void;
   noteEstablished(session: Session): void;
+  noteProven(session: Session): void;
   wake(session: Session): void;
   noteShards(session: Session, dataShards: number, parityShards: number): void;
 }

@@ -24,11 +24,13 @@ import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, FecDecod
 import { OVERHEAD, SegmentPool } from '@kcptun/kcp-core';
 import { ACCEPT_BACKLOG, HALF_OPEN_TIMEOUT, MAX_HALF_OPEN, SessionCensus } from './census.ts';
 import { Counters } from './counters.ts';
-import { isForeign, isOpening } from './datagram.ts';
+import { isForeign, isOpening, readHeads } from './datagram.ts';
 import type { EndpointContext, EndpointOptions, SessionEvent } from './endpoint-options.ts';
 import { SessionError } from './errors.ts';
 import type { FlightBudget } from './flight-budget.ts';
 import { fecEnabled, kcpMtu, type SessionParameters } from './parameters.ts';
+import { AMPLIFICATION, CANDIDATE_AGE, type Candidate, PathBook } from './path-book.ts';
+import { PathQuestion } from './path-question.ts';
 import { createReplayWindow, ReplayGuard } from './replay-guard.ts';
 import type { ReplayMemory } from './replay-memory.ts';
 import { Session } from './session.ts';
@@ -45,7 +47,7 @@ export class Endpoint implements EndpointContext {
   /** @internal */ readonly flight: FlightBudget | undefined;
   /** @internal */ readonly memoryOption: { memory?: KernelMemory };
   readonly #role: 'client' | 'server';
-  readonly #random: RandomSource;
+  readonly random: RandomSource;
   readonly #census: SessionCensus;
   readonly #onWake: (() => void) | undefined;
   readonly #addressOf: ((path: number) => string) | undefined;
@@ -57,12 +59,12 @@ export class Endpoint implements EndpointContext {
   readonly #guard: ReplayGuard | undefined;
   /** Two words of each datagram of the batch that is being handled. */
   readonly #heads: Int32Array = new Int32Array(BATCH_CAPACITY * 2);
-  readonly #byPath: Map<number, Session> = new Map();
+  readonly #sessions: Set<Session> = new Set();
+  readonly #paths: PathBook = new PathBook();
   readonly #deadlines: Deadlines<Session> = new Deadlines();
   readonly #events: Ring<SessionEvent> = new Ring();
   readonly #readable: Ring<Session> = new Ring();
   readonly #writable: Ring<Session> = new Ring();
-  readonly #forgotten: Ring<number> = new Ring();
   readonly #touched: Session[] = [];
   #unaccepted = 0;
   #refused = 0;
@@ -82,7 +84,7 @@ export class Endpoint implements EndpointContext {
     this.flight = options.flight;
     this.memoryOption = options.memory === undefined ? {} : { memory: options.memory };
     this.#role = options.role;
-    this.#random = options.random;
+    this.random = options.random;
     this.#census = options.census ?? new SessionCensus(options);
     this.#addressOf = options.addressOf;
     this.#onWake = options.onWake;
@@ -99,7 +101,7 @@ export class Endpoint implements EndpointContext {
 
   /** Number of live sessions. */
   get sessionCount(): number {
-    return this.#byPath.size;
+    return this.#sessions.size;
   }
 
   /** Datagrams that failed the checksum or tag so far: a wrong key or cipher at one end, or damage on the way. */
@@ -122,7 +124,7 @@ export class Endpoint implements EndpointContext {
 
   /** Live sessions, for displays. */
   sessions(): Iterable<Session> {
-    return this.#byPath.values();
+    return this.#sessions;
   }
 
   /**
@@ -130,15 +132,16 @@ export class Endpoint implements EndpointContext {
    * @throws {RangeError} when a session is open on this path
    */
   open(path: number, now: number): Session {
-    if (this.#byPath.has(path)) throw new RangeError(`path must have no open session, got ${path}`);
+    if (this.#paths.get(path) !== undefined) throw new RangeError(`path must have no open session, got ${path}`);
     this.transmitter.now = now;
     const conv = new Uint8Array(4);
-    this.#random(conv);
+    this.random(conv);
     const session = new Session(this, readU32(conv, 0), path, '', now);
     session.active = true;
     session.watch.asks = true;
     session.established = true;
-    this.#byPath.set(path, session);
+    this.#sessions.add(session);
+    this.#paths.take(path, session);
     this.counters.opened(session, true);
     return session;
   }
@@ -149,7 +152,7 @@ export class Endpoint implements EndpointContext {
     const totals = this.counters.totals;
     const window = this.#window;
     // Before the cipher works in place.
-    if (window !== undefined) this.#readHeads(batch);
+    if (window !== undefined) readHeads(batch, this.#headAt, this.#heads);
     const refused = this.crypt.open(batch);
     totals.InCsumErrors += refused;
     this.#refused += refused;
@@ -158,21 +161,21 @@ export class Endpoint implements EndpointContext {
       const length = batch.length[index]!;
       const path = batch.path[index]!;
       if (length === DROPPED) {
-        this.#noteUnmatched(path);
+        this.#paths.noteUnmatched(path);
         continue;
       }
       totals.InPkts += 1;
       totals.InBytes += length;
       if (window !== undefined && !window.add(this.#heads[index * 2]!, this.#heads[index * 2 + 1]!, now)) {
         this.counters.replayed += 1;
-        this.#noteUnmatched(path);
+        this.#paths.noteUnmatched(path);
         continue;
       }
       const session = this.#route(batch, index, now);
       if (session === undefined) {
         this.counters.dropped += 1;
         if (isForeign(batch.bytes, batch.offset[index]!, length)) this.#foreign += 1;
-        this.#noteUnmatched(path);
+        this.#paths.noteUnmatched(path);
         continue;
       }
       session.handlePacket(batch.bytes, batch.offset[index]!, length, now);
@@ -195,11 +198,11 @@ export class Endpoint implements EndpointContext {
 
   /** When `handleTimeout` must be called, in ms. */
   nextTimeout(): number | undefined {
-    const next = this.#deadlines.next;
+    const next = this.#deadlines.next ?? Number.POSITIVE_INFINITY;
     const oldest = this.#oldestHalfOpen('');
-    if (oldest === undefined) return next;
-    const expiry = oldest.openedAt + HALF_OPEN_TIMEOUT;
-    return next === undefined ? expiry : Math.min(next, expiry);
+    const expiry = oldest === undefined ? Number.POSITIVE_INFINITY : oldest.openedAt + HALF_OPEN_TIMEOUT;
+    const at = Math.min(next, expiry, this.#paths.nextTimeout);
+    return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
   /** The next session that was opened by a peer, has ended or has moved, whose peer is seen in another light, or that sends other shards. */
@@ -228,11 +231,7 @@ export class Endpoint implements EndpointContext {
 
   /** The next path that leads to no session: the transport may give its number to another remote. */
   pollForgottenPath(): number | undefined {
-    for (let path = this.#forgotten.shift(); path !== undefined; path = this.#forgotten.shift()) {
-      // One packet of a path may be dropped and a later one open a session.
-      if (!this.#byPath.has(path)) return path;
-    }
-    return undefined;
+    return this.#paths.pollForgotten();
   }
 
   /** Ends a turn: every session that something happened to is flushed once, and full or not, the last batch is sent. */
@@ -266,7 +265,7 @@ export class Endpoint implements EndpointContext {
     if (this.#closed) return;
     this.#closed = true;
     this.transmitter.now = now;
-    for (const session of [...this.#byPath.values()]) this.closeSession(session, error);
+    for (const session of [...this.#sessions]) this.closeSession(session, error);
     this.transmitter.flush();
     this.flight?.grant();
   }
@@ -288,22 +287,29 @@ export class Endpoint implements EndpointContext {
     session.closed = true;
     session.error = error;
     this.#deadlines.set(session, undefined);
-    if (!session.active) this.#census.remove(session.address);
+    if (!session.active) {
+      this.#census.remove(session.address);
+      // Whoever goes may come again.
+      if (session.proven) this.#census.proven.add(session.address, session.lastReceived);
+    }
     this.#halfOpen.delete(session);
     // An honest peer that was pushed out may come again.
     this.#guard?.closed(session, !crowded, this.transmitter.now);
-    if (this.#byPath.get(session.path) === session) {
-      this.#byPath.delete(session.path);
-      this.#forgotten.push(session.path);
-    }
+    this.#sessions.delete(session);
+    this.#paths.remove(session);
     session.release();
-    if (this.#byPath.size === 0 && this.segments.used === 0) this.segments.trim();
+    if (this.#sessions.size === 0 && this.segments.used === 0) this.segments.trim();
     this.#events.push(error === undefined ? { type: 'closed', session } : { type: 'closed', session, error });
   }
 
   /** @internal */
   noteEstablished(session: Session): void {
     this.#halfOpen.delete(session);
+  }
+
+  /** @internal */
+  noteProven(session: Session): void {
+    this.#census.proven.add(session.address, this.transmitter.now);
   }
 
   /** @internal */
@@ -341,7 +347,7 @@ export class Endpoint implements EndpointContext {
       return undefined;
     }
     const path = batch.path[index]!;
-    const session = this.#byPath.get(path);
+    const session = this.#paths.get(path);
     const type = readU16(bytes, offset + 4);
     let kcpAt = offset;
     if (type === FEC_TYPE_DATA && length >= OVERHEAD + FEC_HEADER_SIZE) kcpAt = offset + FEC_HEADER_SIZE;
@@ -352,15 +358,20 @@ export class Endpoint implements EndpointContext {
     const low = this.#heads[index * 2]!;
     const high = this.#heads[index * 2 + 1]!;
     const guard = this.#guard;
-    const roaming = guard?.live(conv);
-    if (roaming !== undefined || guard?.hasEnded(conv) || guard?.knows(low, high)) {
-      if (roaming !== undefined && this.#follow(roaming, bytes, kcpAt, path, low, high, now)) return roaming;
+    const living = guard?.live(conv);
+    if (living !== undefined && this.#sessions.has(living)) {
+      if (living.path === path) this.#paths.take(path, living);
+      else if (!this.#follow(living, bytes, kcpAt, offset + length, path, now)) return undefined;
+      return living;
+    }
+    if (living !== undefined || guard?.hasEnded(conv) || guard?.knows(low, high)) {
       this.counters.replayed += 1;
       return undefined;
     }
     if (session !== undefined) {
       if (readU32(bytes, kcpAt + 12) !== 0) return undefined;
-      this.closeSession(session, replacedError());
+      // Who has shown to be a peer is known by conv from now on, and has its path again when it is heard.
+      if (guard === undefined || !session.established) this.closeSession(session, replacedError());
     }
     if (this.#unaccepted >= ACCEPT_BACKLOG) return undefined;
     const address = this.#addressOf?.(path) ?? '';
@@ -373,7 +384,9 @@ export class Endpoint implements EndpointContext {
 
   #accept(conv: number, path: number, address: string, low: number, high: number, now: number): Session {
     const session = new Session(this, conv, path, address, now);
-    this.#byPath.set(path, session);
+    this.#sessions.add(session);
+    this.#paths.take(path, session);
+    if (!this.#census.proven.has(address, now)) session.doubtPath();
     this.counters.opened(session, false);
     this.#census.add(address);
     this.#halfOpen.add(session);
@@ -400,6 +413,7 @@ export class Endpoint implements EndpointContext {
   }
 
   #expire(now: number): void {
+    for (let due = this.#paths.pollDue(now); due !== undefined; due = this.#paths.pollDue(now)) this.#ask(due, now);
     for (;;) {
       const session = this.#oldestHalfOpen('');
       if (session === undefined || session.openedAt + HALF_OPEN_TIMEOUT > now) return;
@@ -410,35 +424,53 @@ export class Endpoint implements EndpointContext {
     }
   }
 
-  /** Lets a session follow its peer to another path, when the packet proves that the peer is there now. */
-  #follow(session: Session, bytes: Uint8Array, kcpAt: number, path: number, low: number, high: number, now: number): boolean {
-    const from = session.path;
-    if (this.#byPath.get(from) !== session || !session.progress.isNext(bytes, kcpAt, session.kcp) || this.#guard?.knows(low, high))
+  /**
+   * A packet of a session came from another path than its own. Asks there, if it can be the peer's
+   * next one; returns true, and the session has moved, when it is the answer.
+   */
+  #follow(session: Session, bytes: Uint8Array, kcpAt: number, end: number, path: number, now: number): boolean {
+    const paths = this.#paths;
+    let candidate = paths.candidate(path);
+    if (candidate?.session === session && candidate.question.answeredBy(bytes, kcpAt, end) >= 0) {
+      this.#move(session, path);
+      return true;
+    }
+    if (!session.progress.isNext(bytes, kcpAt, session.kcp)) {
+      this.counters.replayed += 1;
       return false;
-    const other = this.#byPath.get(path);
-    if (other !== undefined) this.closeSession(other, replacedError());
-    this.#byPath.delete(from);
-    this.#forgotten.push(from);
-    this.#byPath.set(path, session);
+    }
+    if (candidate?.session !== session) {
+      const question = new PathQuestion(this.random, session.kcp.sndUna);
+      candidate = { session, path, question, until: now + CANDIDATE_AGE, allowance: 0 };
+      paths.add(candidate);
+    }
+    candidate.allowance += AMPLIFICATION * session.sink.sealedSize(end - kcpAt);
+    candidate.question.hurry();
+    if (now >= candidate.question.next && candidate.allowance >= session.sink.questionSize) this.#ask(candidate, now);
+    return false;
+  }
+
+  #ask(candidate: Candidate, now: number): void {
+    const { session } = candidate;
+    candidate.allowance -= session.sink.questionSize;
+    session.ask(candidate.question, candidate.path, now);
+  }
+
+  /** The session's home is where its peer has answered. */
+  #move(session: Session, path: number): void {
+    const paths = this.#paths;
+    const from = session.path;
+    const other = paths.get(path);
+    if (other !== undefined && !other.established) this.closeSession(other, replacedError());
+    paths.remove(session);
     session.sink.path = path;
+    paths.take(path, session);
     this.#census.remove(session.address);
     session.address = this.#addressOf?.(path) ?? '';
     this.#census.add(session.address);
-    this.#guard?.moved(low, high, now);
+    session.prove();
     this.counters.moves += 1;
     this.#events.push({ type: 'moved', session, from, to: path });
-    return true;
-  }
-
-  #readHeads(batch: PacketBatch): void {
-    const { bytes, offset, count } = batch;
-    const heads = this.#heads;
-    const from = this.#headAt;
-    for (let index = 0; index < count; index++) {
-      const at = offset[index]! + from;
-      heads[index * 2] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-      heads[index * 2 + 1] = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
-    }
   }
 
   #noteChanges(session: Session): void {
@@ -453,10 +485,6 @@ export class Endpoint implements EndpointContext {
     session.wantsRoom = false;
     // room() sets wantsRoom again when there is none yet.
     if ((roomy && session.room() > 0) || drained) this.#writable.push(session);
-  }
-
-  #noteUnmatched(path: number): void {
-    if (!this.#byPath.has(path)) this.#forgotten.push(path);
   }
 }
 

@@ -10,6 +10,9 @@
 //
 // So what leaves at once is bounded by `most` and by what one more datagram can bring: 64 datagrams, unless a group has more parity than that.
 
+import type { Kcp } from '@kcptun/kcp-core';
+import type { SessionSink } from './transmitter.ts';
+
 /** Most datagrams that leave at once, parity of the last group included. */
 export const BURST_PACKETS = 64;
 /** A pause of the program that long costs nothing of the rate, in ms. */
@@ -90,4 +93,32 @@ export class Pacer {
   get releaseAt(): number {
     return this.#at + Math.max(0, this.#quantum - this.#balance) / this.#bytesPerMs;
   }
+}
+
+/**
+ * Flushes as far as the rate allows; the pacer is filled for `now`.
+ * @param share - bytes of segments in a byte of datagrams, on the average
+ * @param dirty - whether there are new bytes since the last flush
+ * @returns when to come back, in ms; `undefined`: nothing waits
+ */
+export function flushPaced(pacer: Pacer, kcp: Kcp, sink: SessionSink, share: number, dirty: boolean, now: number): number | undefined {
+  const balance = pacer.refill(now);
+  const before = sink.written;
+  if (balance > 0) {
+    kcp.quota.bytes = balance * share;
+    if (dirty) kcp.flush(now);
+    else kcp.flushDeferred(now);
+    pacer.spend(sink.written - before);
+  } else {
+    kcp.quota.held = true;
+    const acksDue = kcp.nextTimeout(now);
+    if (acksDue !== undefined && acksDue <= now && pacer.acksMayLeave) {
+      kcp.flush(now, true);
+      pacer.spendOnAcks(sink.written - before);
+    }
+  }
+  const next = kcp.nextTimeout(now);
+  const release = Math.max(now, pacer.releaseAt);
+  if (!kcp.quota.held) return next;
+  return next === undefined ? release : Math.min(release, Math.max(next, pacer.acksReleaseAt));
 }

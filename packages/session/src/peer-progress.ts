@@ -28,9 +28,11 @@ export class PeerProgress {
   }
 
   /**
-   * Whether the packet at `offset` can only be the peer's next one. What it sends and what it acknowledges must be within the windows and not
-   * behind what is known. Data must be newer than any before, and an acknowledgement as well unless it moves una. Words about windows have no
-   * time of their own: a peer that may send nothing else is found by them.
+   * Whether the packet at `offset` can be the peer's next one: then the path that it came from is
+   * asked. What it sends and what it acknowledges must be within the windows and not behind what is
+   * known. Data must be newer than any before, and an acknowledgement as well unless it moves una.
+   * Words about windows have no time of their own; their sn is that of an acknowledgement in the
+   * same flush, or 0.
    */
   isNext(bytes: Uint8Array, offset: number, kcp: Kcp): boolean {
     const { sndUna, sndNxt, rcvNxt } = kcp.state();
@@ -39,8 +41,9 @@ export class PeerProgress {
     const cmd = bytes[offset + 4]!;
     const ts = readU32(bytes, offset + 8);
     const sn = readU32(bytes, offset + 12);
-    if (cmd === CMD_ACK) {
+    if (cmd !== CMD_PUSH && (cmd === CMD_ACK || sn !== 0)) {
       if (serialDiff(sn, sndNxt) >= 0 || serialDiff(sn, sndUna) < -kcp.sndWnd) return false;
+      if (cmd !== CMD_ACK) return true;
       return una !== sndUna || serialDiff(ts, this.#newestEcho) > 0;
     }
     if (cmd !== CMD_PUSH) return true;

@@ -7,9 +7,11 @@
 //   restarted  its una falls back. A server that was started anew makes another session of the same conv out of what it
 //              gets and acknowledges it, from sn 0 on (PROTOCOL session §2): the streams of the old one are lost
 //
-// Packets that were delayed on the way have an old una as well. What proves a restart is the acknowledgement of a transmission that left
-// after una had come to where it is: whoever got that transmission had said that una before. A peer whose window begins too far
-// below our sn acknowledges nothing; it answers questions, and several answers of that kind, one to each question, count as proof too.
+// Packets that were delayed on the way have an old una as well, and forged ones may have any. So an
+// old una only raises the suspicion: at once in the acknowledgement of a transmission that left after
+// una had come to where it is (whoever got that had said that una before), and in a silence in any
+// packet. Then the session takes back what only one packet has acknowledged, or it puts a question to
+// the peer that nobody else can answer (path-question.ts): the una of the answer decides.
 
 import { serialDiff } from '@kcptun/common';
 import { CMD_ACK } from '@kcptun/kcp-core';
@@ -36,10 +38,15 @@ const PATIENCE_MOST = 8000;
 const QUESTIONS_LEAST = 6;
 /** After so long without an answer, in ms, retransmission timeouts have grown beyond what the path asks for. */
 const LONG_SILENCE = 1000;
-/** Answers with an old una, to as many questions, that prove a restart. */
-const OLD_ANSWERS = 3;
 /** A look that comes this much too late, in ms, finds a process or machine that slept: what was not heard meanwhile says nothing. */
 const OVERSLEPT = 250;
+
+/** What a packet has shown; see {@link PeerWatch.handlePacket}. */
+export const SEEN_NOTHING = 0;
+/** It breaks a silence after which timeouts are long. */
+export const SEEN_AGAIN = 1;
+/** Its una is behind, and it is no packet that was delayed. */
+export const SEEN_BEHIND = 2;
 
 /** Watches the peer of one session. */
 export class PeerWatch {
@@ -56,8 +63,6 @@ export class PeerWatch {
   #unaAt: number;
   #since: number = Number.POSITIVE_INFINITY;
   #questions = 0;
-  #oldAnswers = 0;
-  #lastOldAnswer = 0;
   /** After a doubt from outside: what proves the peer must be an answer to something sent since. */
   #challenged = false;
   /** When that doubt came, as transmissions are stamped, and the first sn that had not left then. */
@@ -103,26 +108,34 @@ export class PeerWatch {
    * @param ts - its time: of an ACK, when we sent what it acknowledges
    * @param una - its una
    * @param sndUna - our own snd_una after it
-   * @returns whether this breaks a silence after which timeouts are long
+   * @returns one of SEEN_NOTHING, SEEN_AGAIN and SEEN_BEHIND
    */
-  handlePacket(cmd: number, ts: number, una: number, sndUna: number, now: number): boolean {
-    if (this.state === 'restarted') return false;
+  handlePacket(cmd: number, ts: number, una: number, sndUna: number, now: number): number {
+    if (this.state === 'restarted') return SEEN_NOTHING;
     if (serialDiff(una, this.#una) < 0) {
-      this.#handleOld(cmd, ts);
-      return false;
+      return this.doubted || (cmd === CMD_ACK && serialDiff(ts, this.#unaAt) > 0) ? SEEN_BEHIND : SEEN_NOTHING;
     }
     const broken = now - this.#since >= LONG_SILENCE;
     if (sndUna !== this.#una) {
       this.#una = sndUna;
       this.#unaAt = Math.floor(now) >>> 0;
     }
-    if (this.#challenged && !this.#provesItself(cmd, ts, sndUna)) return false;
+    if (this.#challenged && !this.#provesItself(cmd, ts, sndUna)) return SEEN_NOTHING;
     this.#challenged = false;
     this.heardAt = now;
     this.#since = Number.POSITIVE_INFINITY;
-    this.#oldAnswers = 0;
     this.state = sndUna === this.#firstUna ? 'unknown' : 'answering';
-    return broken;
+    return broken ? SEEN_AGAIN : SEEN_NOTHING;
+  }
+
+  /** The session's una was taken back, or the peer has answered with one that is behind it. */
+  handleBehind(sndUna: number, taken: boolean, now: number): void {
+    if (!taken) {
+      this.state = 'restarted';
+      return;
+    }
+    this.#una = sndUna;
+    this.#unaAt = Math.floor(now) >>> 0;
   }
 
   /**
@@ -159,17 +172,5 @@ export class PeerWatch {
   #provesItself(cmd: number, ts: number, sndUna: number): boolean {
     if (serialDiff(sndUna, this.#challengeSn) > 0) return true;
     return cmd === CMD_ACK && serialDiff(ts, this.#challengedAt) >= 0;
-  }
-
-  #handleOld(cmd: number, ts: number): void {
-    if (!this.asks) return;
-    if (cmd === CMD_ACK && serialDiff(ts, this.#unaAt) > 0) {
-      this.state = 'restarted';
-      return;
-    }
-    if (this.#since === Number.POSITIVE_INFINITY || this.#questions === this.#lastOldAnswer) return;
-    this.#lastOldAnswer = this.#questions;
-    this.#oldAnswers += 1;
-    if (this.#oldAnswers >= OLD_ANSWERS) this.state = 'restarted';
   }
 }

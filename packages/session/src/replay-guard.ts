@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 export const REPLAY_WINDOW = 16_384;
 /** How long a quiet socket knows its datagrams again, in ms. */
 export const REPLAY_WINDOW_AGE = 300_000;
-/** Datagrams that opened or moved a session, and conversation ids of closed sessions, that a server remembers. 2 MiB when full. */
+/** Datagrams that opened a session, and conversation ids of closed sessions, that a server remembers. 2 MiB when full. */
 export const REPLAY_MEMORY = 65_536;
 /** How long it remembers them, in ms. */
 export const REPLAY_MEMORY_AGE: number = 24 * 60 * 60 * 1000;
@@ -42,7 +42,7 @@ export class ReplayGuard {
     return this.#live.get(conv);
   }
 
-  /** @internal Whether a datagram with this head has opened or moved a session. */
+  /** @internal Whether a datagram with this head has opened a session. */
   knows(low: number, high: number): boolean {
     return this.#memory.has(low, high);
   }
@@ -55,11 +55,6 @@ export class ReplayGuard {
   /** @internal A datagram with this head has opened `session`. */
   opened(session: Session, low: number, high: number, now: number): void {
     this.#live.set(session.conv, session);
-    this.#memory.add(low, high, now);
-  }
-
-  /** @internal A datagram with this head has moved a session. */
-  moved(low: number, high: number, now: number): void {
     this.#memory.add(low, high, now);
   }
 

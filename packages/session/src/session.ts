@@ -3,48 +3,31 @@
 //
 //   datagram (opened) -> [FEC decoder] -> Kcp -> peek/consume          write -> Kcp -> SessionSink -> batch -> socket
 
-import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32, WorkAccount } from '@kcptun/common';
+import { type ByteSink, type HasDeadline, MAX_DATAGRAM, readU16, readU32, serialDiff, WorkAccount } from '@kcptun/common';
 import { FEC_HEADER_SIZE, FEC_TYPE_DATA, FEC_TYPE_OOB, FEC_TYPE_PARITY, type FecDecoder, FecEncoder, SentCounts } from '@kcptun/fec';
 import { Kcp, OVERHEAD } from '@kcptun/kcp-core';
 import type { CountsInto, SnmpSnapshot } from './counters.ts';
 import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
-import type { FlightBudget, FlightUser } from './flight-budget.ts';
-import { InflightLimit } from './inflight.ts';
-import { Pacer } from './pacer.ts';
+import { HomePath } from './home-path.ts';
+import { flushPaced, Pacer } from './pacer.ts';
 import { fecEnabled, kcpMtu } from './parameters.ts';
+import { isQuestion, type PathQuestion } from './path-question.ts';
 import { PeerProgress } from './peer-progress.ts';
-import { type PeerState, PeerWatch } from './peer-watch.ts';
-import { RtoFloor } from './rto-floor.ts';
+import { type PeerState, PeerWatch, SEEN_AGAIN, SEEN_BEHIND } from './peer-watch.ts';
 import { MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
+import { SessionFlight } from './session-flight.ts';
+import { addCounts, type SessionStats } from './session-stats.ts';
 import { SessionSink } from './transmitter.ts';
 
 /** Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more, because they only add delay. */
 const QUEUE_SLACK = 64;
-
 /** Segments that one call of `Kcp.send` takes. */
 const MOST_SEGMENTS = 255;
-
 /** Fewest segments that wait unsent where the rate is limited, so that whole frames fit. */
 const PACED_QUEUE_LEAST = 8;
-
-/** State of a session as an observer sees it; times in ms. */
-export interface SessionStats {
-  readonly conv: number;
-  /** Smoothed round-trip time and retransmission timeout. */
-  readonly srtt: number;
-  readonly rto: number;
-  /** Segments queued or unacknowledged, and the limit on those in flight. */
-  readonly waitSnd: number;
-  readonly inflightLimit: number;
-  readonly inSegs: number;
-  readonly outSegs: number;
-  readonly retransSegs: number;
-  readonly fecRecovered: number;
-}
-
 /** One session. All methods are synchronous; time comes from the endpoint's turn. */
-export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
+export class Session implements ByteSink, CountsInto, HasDeadline {
   /** Conversation id, equal at both ends. */
   readonly conv: number;
   /** Why the session ended, once it has. */
@@ -73,9 +56,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   address: string;
   /** @internal */ deadline = 0;
   /** @internal */ deadlineIndex = -1;
-  /** @internal Set while the endpoint has the session in its list of the present turn. */
+  /** @internal In the endpoint's list of the present turn. */
   touched = false;
-  /** @internal Set while the endpoint has the session in its readable queue. */
+  /** @internal In the endpoint's readable queue. */
   readableQueued = false;
   /** @internal */ readonly kcp: Kcp;
   /** @internal */ readonly sink: SessionSink;
@@ -85,9 +68,6 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   wantsDrained = false;
   /** @internal New bytes were written since the last flush. */
   dirty = false;
-  /** @internal */ flight = 0;
-  /** @internal */ granted = 0;
-  /** @internal */ inLine = false;
   /** @internal The state that the owner was told last. */
   knownPeer: PeerState = 'unknown';
   /** @internal */ readonly watch: PeerWatch;
@@ -98,20 +78,17 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   #decoder: FecDecoder | undefined;
   /** Until it is decided with which shard counts this end sends. */
   #sentCounts: SentCounts | undefined;
-  readonly #inflight: InflightLimit;
-  readonly #rtoFloor: RtoFloor = new RtoFloor();
-  readonly #minRto: number;
+  readonly #flight: SessionFlight;
   readonly #pacer: Pacer | undefined;
   /** Bytes of segments in a byte of datagrams, on the average. */
   #share = 1;
   /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
   #pacedQueue = 0;
   readonly #work: WorkAccount = new WorkAccount(MAX_SEGMENT_WORK, MAX_SEGMENT_BURST);
+  readonly #home: HomePath;
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
-  #ackedBefore = 0;
-  #retransBefore = 0;
 
   /** @internal Sessions are made by an Endpoint. */
   constructor(context: EndpointContext, conv: number, path: number, address: string, now: number) {
@@ -142,14 +119,14 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       mtu: kcpMtu(p, overhead),
       stream: true,
       probesTail: true,
+      doubts: true,
       pool: context.segments,
     });
     this.kcp.deferFlush = true;
+    this.#home = new HomePath(this.kcp, this.sink, context.random);
     this.progress = new PeerProgress(now);
     this.watch = new PeerWatch(this.kcp.sndUna, now);
-    this.#minRto = this.kcp.minRto;
-    this.#inflight = new InflightLimit(p.inflightFloor, p.interval);
-    this.kcp.inflightLimit = this.#inflight.limit;
+    this.#flight = new SessionFlight(this.kcp, p, context.flight, () => context.wake(this));
     this.#pacer = p.rateLimit > 0 ? new Pacer(p.rateLimit, Math.min(p.mtu, MAX_DATAGRAM), now) : undefined;
     this.#pace(p.dataShards, fecEnabled(p) ? p.parityShards : 0);
   }
@@ -167,6 +144,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     if (this.established) return;
     this.established = true;
     this.#context.noteEstablished(this);
+  }
+
+  /** Whether the peer has shown that it is where its datagrams say. Until then little is sent there. */
+  get proven(): boolean {
+    return this.#home.proven;
   }
 
   /** What is known of the peer. A session that a peer opened never says `silent` or `restarted`. */
@@ -211,7 +193,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   room(): number {
     if (this.closed) return 0;
     const kcp = this.kcp;
-    this.#limitFlight();
+    this.#flight.apply();
     const limit = Math.min(kcp.sndWnd, kcp.inflightLimit + Math.min(kcp.inflightLimit, QUEUE_SLACK));
     let free = limit - kcp.waitSnd;
     if (this.#pacer !== undefined) free = Math.min(free, this.#pacedQueue - kcp.quota.kept - (kcp.waitSnd - kcp.inflight));
@@ -278,7 +260,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       srtt: kcp.srtt,
       rto: kcp.rto,
       waitSnd: kcp.waitSnd,
-      inflightLimit: this.#inflight.limit,
+      inflightLimit: this.#flight.limit,
       inSegs: kcp.stats.inSegs,
       outSegs: kcp.stats.outSegs,
       retransSegs: kcp.stats.retransSegs,
@@ -287,27 +269,26 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
   }
 
   countInto(snapshot: SnmpSnapshot): void {
-    const { stats } = this.kcp;
     snapshot.BytesSent += this.#bytesSent;
     snapshot.BytesReceived += this.#bytesReceived;
-    snapshot.InSegs += stats.inSegs;
-    snapshot.OutSegs += stats.outSegs;
-    snapshot.RetransSegs += stats.retransSegs;
-    snapshot.FastRetransSegs += stats.fastRetransSegs;
-    snapshot.EarlyRetransSegs += stats.earlyRetransSegs;
-    snapshot.LostSegs += stats.lostSegs;
-    snapshot.RepeatSegs += stats.repeatSegs;
-    snapshot.RingBufferSndQueue += this.kcp.waitSnd - this.kcp.inflight;
-    snapshot.RingBufferRcvQueue += this.kcp.readable;
-    snapshot.RingBufferSndBuffer += this.kcp.inflight;
-    const fec = this.#decoder?.stats;
-    if (fec === undefined) return;
-    snapshot.FECFullShards += fec.fullShards;
-    snapshot.FECParityShards += fec.parityShards;
-    snapshot.FECErrs += fec.errs;
-    snapshot.FECRecovered += fec.recovered;
-    snapshot.FECShardSet += fec.shardSets;
-    snapshot.FECShardMin = fec.shardMin;
+    addCounts(snapshot, this.kcp, this.#decoder);
+  }
+
+  /** @internal Its home may be a made-up address: it is asked, and gets little until it has answered. */
+  doubtPath(): void {
+    this.#home.doubt();
+  }
+
+  /** @internal The home path has answered, here or somewhere before. */
+  prove(): void {
+    this.#home.prove();
+    this.dirty = true;
+    this.#context.noteProven(this);
+  }
+
+  /** @internal Puts a question to any path, whatever the limit of the home path is. */
+  ask(question: PathQuestion, path: number, now: number): void {
+    this.#home.ask(question, path, now);
   }
 
   /** @internal Takes one opened datagram: FEC data, FEC parity or a plain KCP packet. */
@@ -317,6 +298,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       return;
     }
     const type = readU16(bytes, offset + 4);
+    if (this.#home.asks) this.#home.noteReceived(length);
     if (type === FEC_TYPE_DATA || type === FEC_TYPE_PARITY) {
       this.#handleFec(bytes, offset, length, type, now);
       return;
@@ -326,7 +308,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
       return;
     }
     const accepted = this.#input(bytes, offset, length, now, true);
-    if (accepted && this.#sentCounts !== undefined) {
+    // A question comes beside FEC whatever the peer sends.
+    if (accepted && this.#sentCounts !== undefined && !isQuestion(bytes, offset, length)) {
       this.#sentCounts.notePlain();
       this.#chooseCounts(this.#sentCounts);
     }
@@ -334,22 +317,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
 
   /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
   adapt(now: number): void {
-    const kcp = this.kcp;
-    const acked = kcp.delivered;
-    const retrans = kcp.stats.retransSegs;
-    if (acked === this.#ackedBefore && retrans === this.#retransBefore) return;
-    const newlyAcked = acked - this.#ackedBefore;
-    const outstanding = kcp.inflight - kcp.ackedAhead + newlyAcked;
-    const lost = retrans - this.#retransBefore;
-    this.#inflight.handleAcks(now, newlyAcked, lost, kcp.srtt, outstanding);
-    this.#ackedBefore = acked;
-    this.#retransBefore = retrans;
-    const budget = this.#context.flight;
-    if (budget !== undefined) {
-      budget.handleAcks(now, newlyAcked, lost, kcp.srtt);
-      budget.report(this, kcp.inflight - kcp.ackedAhead);
-    }
-    kcp.minRto = Math.max(this.#minRto, this.#rtoFloor.handleAcks(now, kcp.ackTimes) + kcp.interval);
+    this.#flight.adapt(now);
   }
 
   /** @internal Once per turn, before the flush: asks a peer that does not answer. */
@@ -361,35 +329,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
 
   /** @internal Ends a turn: sends what is due and the rate allows. Returns when to come back, in ms; `undefined`: nothing waits. */
   flush(now: number): number | undefined {
-    const budget = this.#context.flight;
-    this.#limitFlight();
-    const next = this.#pacer === undefined ? this.#flushNow(now) : this.#flushPaced(this.#pacer, now);
-    if (budget !== undefined) this.#shareFlight(budget);
-    return next;
-  }
-
-  /** @internal The budget lets it send more. */
-  wake(): void {
-    this.#context.wake(this);
-  }
-
-  /** Sets how many segments may be in flight. The window reaches back to the first hole: what was acknowledged behind it is not on the wire any more. */
-  #limitFlight(): void {
-    const { kcp } = this;
-    const own = this.#inflight.limit;
-    const budget = this.#context.flight;
-    kcp.inflightLimit = (budget === undefined ? own : Math.min(own, budget.allowance(this, kcp.waitSnd - kcp.ackedAhead))) + kcp.ackedAhead;
-  }
-
-  /** After a flush: what is in flight now, and whether more would be if others had less. */
-  #shareFlight(budget: FlightBudget): void {
-    const { kcp } = this;
-    const outstanding = kcp.inflight - kcp.ackedAhead;
-    budget.settle(this);
-    // What goes to a peer that does not answer any more is not on the wire for long, and must not keep others waiting.
-    budget.report(this, this.watch.doubted ? 0 : outstanding);
-    const more = this.wantsRoom || kcp.waitSnd > kcp.inflight;
-    if (more && kcp.inflight >= kcp.inflightLimit && outstanding < this.#inflight.limit) budget.queue(this);
+    this.#flight.apply();
+    const next = this.#flushHome(now);
+    this.#flight.share(this.watch.doubted, this.wantsRoom);
+    return this.#home.asks ? this.#home.askAgain(now, next) : next;
   }
 
   /** @internal Gives memory back; the endpoint has forgotten the session. */
@@ -397,10 +340,12 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     this.#decoder?.close();
     this.#encoder?.close();
     this.kcp.release();
-    const budget = this.#context.flight;
-    if (budget === undefined) return;
-    budget.settle(this);
-    budget.report(this, 0);
+    this.#flight.release();
+  }
+
+  #flushHome(now: number): number | undefined {
+    if (!this.proven) return this.#flushUnproven(now);
+    return this.#pacer === undefined ? this.#flushNow(now) : this.#flushPaced(this.#pacer, now);
   }
 
   #flushNow(now: number): number | undefined {
@@ -414,28 +359,22 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     return kcp.nextTimeout(now);
   }
 
-  #flushPaced(pacer: Pacer, now: number): number | undefined {
-    const { kcp, sink } = this;
-    const balance = pacer.refill(now);
+  /** What goes to a path that has not answered: as much as the limit covers. The rest stays in the window. */
+  #flushUnproven(now: number): number | undefined {
+    const { sink } = this;
     const before = sink.written;
-    if (balance > 0) {
-      kcp.quota.bytes = balance * this.#share;
-      if (this.dirty) kcp.flush(now);
-      else kcp.flushDeferred(now);
-      this.dirty = false;
-      pacer.spend(sink.written - before);
-    } else {
-      kcp.quota.held = true;
-      const acksDue = kcp.nextTimeout(now);
-      if (acksDue !== undefined && acksDue <= now && pacer.acksMayLeave) {
-        kcp.flush(now, true);
-        pacer.spendOnAcks(sink.written - before);
-      }
-    }
-    const next = kcp.nextTimeout(now);
-    const release = Math.max(now, pacer.releaseAt);
-    if (!kcp.quota.held) return next;
-    return next === undefined ? release : Math.min(release, Math.max(next, pacer.acksReleaseAt));
+    this.#home.restrict(now);
+    const next = this.#flushNow(now);
+    this.#home.unrestrict();
+    this.#pacer?.refill(now);
+    this.#pacer?.spend(sink.written - before);
+    return next;
+  }
+
+  #flushPaced(pacer: Pacer, now: number): number | undefined {
+    const { dirty } = this;
+    if (pacer.refill(now) > 0) this.dirty = false;
+    return flushPaced(pacer, this.kcp, this.sink, this.#share, dirty, now);
   }
 
   #handleFec(bytes: Uint8Array, offset: number, length: number, type: number, now: number): void {
@@ -476,10 +415,14 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
 
   /** Returns whether KCP took the packet. */
   #input(bytes: Uint8Array, offset: number, length: number, now: number, regular: boolean): boolean {
-    if (regular && length >= OVERHEAD) this.progress.note(bytes[offset + 4]!, readU32(bytes, offset + 8));
-    const { stats } = this.kcp;
+    const { watch, kcp } = this;
+    if (regular && length >= OVERHEAD) {
+      this.progress.note(bytes[offset + 4]!, readU32(bytes, offset + 8));
+      if (this.#home.asks) this.#lookForAnswer(bytes, offset, length, now);
+    }
+    const { stats } = kcp;
     const before = stats.inSegs;
-    const result = length < OVERHEAD ? -1 : this.kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
+    const result = length < OVERHEAD ? -1 : kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
     // A faulty packet counts for no segments there; it may have held as many as fit.
     this.#work.spend(result < 0 ? Math.ceil(length / OVERHEAD) : stats.inSegs - before);
     if (result < 0) {
@@ -490,8 +433,30 @@ export class Session implements ByteSink, CountsInto, HasDeadline, FlightUser {
     this.heard = true;
     // A packet that FEC rebuilt comes late and tells nothing new.
     if (!regular) return true;
+    const una = readU32(bytes, offset + 16);
+    const seen = watch.handlePacket(bytes[offset + 4]!, readU32(bytes, offset + 8), una, kcp.sndUna, now);
+    if (seen === SEEN_AGAIN) kcp.expedite(now);
+    else if (seen === SEEN_BEHIND && !this.#takeBack(una, now) && watch.asks) this.#home.question();
+    return true;
+  }
+
+  /** An answer comes from who got the question: it proves the path, and its una is the peer's. */
+  #lookForAnswer(bytes: Uint8Array, offset: number, length: number, now: number): void {
+    const una = this.#home.answeredBy(bytes, offset, offset + length);
+    if (una < 0) return;
+    if (!this.proven) this.prove();
     const { watch, kcp } = this;
-    if (watch.handlePacket(bytes[offset + 4]!, readU32(bytes, offset + 8), readU32(bytes, offset + 16), kcp.sndUna, now)) kcp.expedite(now);
+    if (!watch.asks || serialDiff(una, kcp.sndUna) >= 0 || this.#takeBack(una, now)) return;
+    watch.handleBehind(kcp.sndUna, false, now);
+  }
+
+  /**
+   * Takes back what one packet has acknowledged and the peer, as others show, has not. A peer that
+   * starts over has una 0: it must not get again what another may have acted on.
+   */
+  #takeBack(una: number, now: number): boolean {
+    if (una === 0 || !this.kcp.retract(una, now)) return false;
+    this.watch.handleBehind(this.kcp.sndUna, true, now);
     return true;
   }
 }

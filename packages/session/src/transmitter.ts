@@ -5,10 +5,10 @@
 // Packets of all sessions that are flushed in one turn share batches; a full batch leaves at once, the rest when the
 // endpoint has finished its turn. Every layer writes in place, in the slot's headroom.
 
-import { BatchPool, HEADROOM, type KernelMemory, type PacketBatch } from '@kcptun/common';
+import { BatchPool, HEADROOM, type KernelMemory, type PacketBatch, writeU16, writeU32 } from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
-import type { FecEncoder } from '@kcptun/fec';
-import type { PacketSink } from '@kcptun/kcp-core';
+import { FEC_HEADER_SIZE, type FecEncoder } from '@kcptun/fec';
+import { CMD_PUSH, OVERHEAD, type PacketSink } from '@kcptun/kcp-core';
 import type { Counters } from './counters.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -74,14 +74,19 @@ export class SessionSink implements PacketSink {
   path: number;
   /** Bytes of datagrams so far, sealed as they leave and with their parity. */
   written = 0;
-  readonly #overhead: number;
+  /** What `written` may come to; `Infinity` once the path has answered. */
+  limit: number = Number.POSITIVE_INFINITY;
+  /** Bytes that sealing and FEC add to a packet. */
+  readonly overhead: number;
+  readonly #sealing: number;
   readonly #transmitter: Transmitter;
   readonly #fec: FecEncoder | undefined;
 
   /** @param overhead - bytes that sealing adds to a packet */
   constructor(transmitter: Transmitter, fec: FecEncoder | undefined, path: number, overhead: number) {
     this.path = path;
-    this.#overhead = overhead;
+    this.#sealing = overhead;
+    this.overhead = overhead + (fec === undefined ? 0 : FEC_HEADER_SIZE);
     this.#transmitter = transmitter;
     this.#fec = fec;
   }
@@ -94,20 +99,48 @@ export class SessionSink implements PacketSink {
 
   commit(_offset: number, length: number): void {
     const transmitter = this.#transmitter;
+    // Lost, to KCP. The quota leaves nothing but acknowledgements to come here.
+    if (this.written + length + this.overhead > this.limit) return;
     // The batch that begin() gave: it has room.
     const batch = transmitter.batch();
     const index = batch.add(HEADROOM, length, this.path);
     const fec = this.#fec;
     if (fec === undefined) {
-      this.written += length + this.#overhead;
+      this.written += length + this.#sealing;
       return;
     }
     const due = fec.encode(batch, index, transmitter.now);
-    this.written += batch.length[index]! + this.#overhead;
+    this.written += batch.length[index]! + this.#sealing;
+    if (this.limit !== Number.POSITIVE_INFINITY) return;
     for (let k = 0; k < due; k++) {
       const filled = transmitter.batch();
       const parity = fec.emitParity(filled, k, this.path);
-      if (parity >= 0) this.written += filled.length[parity]! + this.#overhead;
+      if (parity >= 0) this.written += filled.length[parity]! + this.#sealing;
     }
+  }
+
+  /** Bytes of a datagram with so many bytes in it. */
+  sealedSize(length: number): number {
+    return length + this.#sealing;
+  }
+
+  /** Bytes of the datagram that {@link ask} sends. */
+  get questionSize(): number {
+    return OVERHEAD + this.#sealing;
+  }
+
+  /** Sends a data segment without payload to any path, beside FEC. */
+  ask(path: number, conv: number, wnd: number, ts: number, sn: number, una: number): void {
+    const offset = this.begin();
+    const { bytes } = this;
+    writeU32(bytes, offset, conv);
+    bytes[offset + 4] = CMD_PUSH;
+    bytes[offset + 5] = 0;
+    writeU16(bytes, offset + 6, wnd);
+    writeU32(bytes, offset + 8, ts);
+    writeU32(bytes, offset + 12, sn);
+    writeU32(bytes, offset + 16, una);
+    writeU32(bytes, offset + 20, 0);
+    this.#transmitter.batch().add(HEADROOM, OVERHEAD, path);
   }
 }

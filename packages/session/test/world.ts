@@ -32,8 +32,8 @@ export interface SiteOptions {
   readonly maxSessionsPerAddress?: number;
   /** Called with the sessions that peers open. */
   readonly onOpened?: (session: Session) => void;
-  /** Sees every datagram that is sent. */
-  readonly onDatagram?: (bytes: Uint8Array) => void;
+  /** Sees every datagram that is sent, and the path it goes to. */
+  readonly onDatagram?: (bytes: Uint8Array, path: number) => void;
 }
 
 /** Receives one session's bytes; compares them with the pattern of `seed` where one is given. */
@@ -207,7 +207,7 @@ export class Site {
       );
       for (let at = offset; at < offset + length; at++) trace = Math.imul(trace ^ (batch.bytes[at] as number), 0x01000193);
       this.trace = trace;
-      this.#options.onDatagram?.(batch.packet(index).slice());
+      this.#options.onDatagram?.(batch.packet(index).slice(), batch.path[index] as number);
     }
   }
 }

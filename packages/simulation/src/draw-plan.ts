@@ -11,6 +11,8 @@ const EXTRAS = 0x2d35_8dcc;
 const SLEEPS = 0x51ee_9000;
 /** Makes the numbers of `drawAddress` others than those of the rest. */
 const ADDRESSES = 0x0add_7e55;
+/** The same for `drawSpoofing`. */
+const SPOOFING = 0x51f1_5eed;
 const MODES = ['normal', 'fast', 'fast2', 'fast3'] as const;
 
 /** Draws the plan of a seed: the same one always. */
@@ -36,7 +38,16 @@ export function drawPlan(seed: number): Plan {
   const different = drawDifference(random, settings);
   const settled = drawAddress(new Random(seed ^ ADDRESSES), different === undefined ? plan : { ...plan, serverSettings: different });
   const whole = drawExtras(new Random(seed ^ EXTRAS), settled);
-  return drawSleep(new Random(seed ^ SLEEPS), whole, thin ? 0.02 : 1);
+  const slept = drawSleep(new Random(seed ^ SLEEPS), whole, thin ? 0.02 : 1);
+  return drawSpoofing(new Random(seed ^ SPOOFING), slept);
+}
+
+/** What came later still: a stranger who writes the client's addresses. */
+function drawSpoofing(random: Random, plan: Plan): Plan {
+  if (!random.chance(0.08)) return plan;
+  const at = random.integer(0, plan.calmAt - 1);
+  const fault: Fault = { kind: 'stranger', at, count: random.integer(1, 100), what: 'spoof' };
+  return { ...plan, faults: [...plan.faults, fault].sort((a, b) => a.at - b.at) };
 }
 
 /** What came later, from numbers of its own: the rest of each seed's plan stays what it was. */

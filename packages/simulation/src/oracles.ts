@@ -9,10 +9,13 @@
 //   idle, base-line                afterwards nothing is left: streams, bytes, sessions; after stopping, sockets, timers, memory neither
 //   counters                       what is counted is what the network saw
 //   source                         a server that can answers from the address that was called
+//   amplification                  no more than three times the bytes goes to whoever has not answered
 //   thrown, misuse                 nothing throws; connections are used as their interface says
 
 import { BatchPool } from '@kcptun/common';
+import { nonceOffsetOf } from '@kcptun/crypt';
 import { poolFor } from '@kcptun/fec';
+import { AMPLIFICATION } from '@kcptun/session';
 import type { Flow, Party } from './flow.ts';
 import { isMatched, type Plan, settingsOf } from './plan.ts';
 import { CLIENT, type Life, SERVER, type Stage } from './stage.ts';
@@ -39,12 +42,19 @@ export type Violate = (oracle: string, text: string) => void;
 /** Whether something in the plan may end a session. */
 function mayBreak(plan: Plan): boolean {
   if (!isMatched(plan)) return true;
+  if (!isProtected(plan) && plan.faults.some((fault) => fault.kind === 'stranger')) return true;
   // Sessions that have expired may end with their streams.
   if (plan.clientSettings !== undefined) return true;
   const bad = [plan.up, plan.down].some(({ loss = 0, burst, corrupt = 0, rate }) => {
     return loss + corrupt > HARMLESS_LOSS || burst !== undefined || (rate !== undefined && rate[0] < 200_000);
   });
   return bad || plan.faults.some((fault) => mayEndSessions(fault));
+}
+
+/** Whether the server knows datagrams again, and sessions by their conversation. */
+function isProtected(plan: Plan): boolean {
+  const { crypt = 'aes', replayProtection = true } = settingsOf(plan, 'server');
+  return replayProtection && nonceOffsetOf(crypt) >= 0;
 }
 
 function mayEndSessions(fault: Plan['faults'][number], silence: number = HARMLESS_SILENCE): boolean {
@@ -58,6 +68,8 @@ function mayEndSessions(fault: Plan['faults'][number], silence: number = HARMLES
       return fault.by > silence;
     case 'route':
       return false;
+    case 'stranger':
+      return fault.what !== 'spoof';
     default:
       return true;
   }
@@ -194,9 +206,13 @@ export function judgeCounters(stage: Stage, traffic: Traffic, settled: boolean, 
     const own = lives.filter((life) => life.end === end).map(({ tunnel }) => tunnel.counters.snapshot());
     const sum = (name: keyof (typeof own)[0]): number => own.reduce((total, snapshot) => total + snapshot[name], 0);
     const toStrangers = end === 'server' ? traffic.toOthers : { count: 0, bytes: 0 };
+    const forged = end === 'client' ? stage.spoofed : { count: 0, bytes: 0 };
     const sent = world.link(address, peer).stats;
-    compare(`${end} OutPkts`, sum('OutPkts'), sent.sent + toStrangers.count);
-    compare(`${end} OutBytes`, sum('OutBytes'), sent.sentBytes + toStrangers.bytes);
+    compare(`${end} OutPkts`, sum('OutPkts'), sent.sent + toStrangers.count - forged.count);
+    compare(`${end} OutBytes`, sum('OutBytes'), sent.sentBytes + toStrangers.bytes - forged.bytes);
+    if (toStrangers.bytes > AMPLIFICATION * stage.strangeBytes) {
+      violate('amplification', `${toStrangers.bytes} bytes to strangers who sent ${stage.strangeBytes}`);
+    }
     // What a socket has not read when it is closed nobody counts: the answer to a session that another one has made superfluous at that moment.
     const unread = lives.reduce((total, { end: other, host }) => total + (other === end ? host.unread : 0), 0);
     const arrived = traffic.taken[end];

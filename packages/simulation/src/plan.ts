@@ -61,8 +61,12 @@ export type Fault =
   | { readonly kind: 'route'; readonly at: number; readonly delay: number }
   /** The target refuses connections. */
   | { readonly kind: 'target-down'; readonly at: number; readonly length: number }
-  /** A stranger sends datagrams to the server, and to where the client's last datagram came from: noise, or what it has seen on the path. */
-  | { readonly kind: 'stranger'; readonly at: number; readonly count: number; readonly what: 'noise' | 'replay' };
+  /**
+   * A stranger sends datagrams to the server, and to where the client's last datagram came from:
+   * noise, or what it has seen on the path. With `spoof`, what the server never got of the client,
+   * from addresses of the client that were others' (to the server only).
+   */
+  | { readonly kind: 'stranger'; readonly at: number; readonly count: number; readonly what: 'noise' | 'replay' | 'spoof' };
 
 /** What one end of a flow does with its connection. */
 export interface Behaviour {

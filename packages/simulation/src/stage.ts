@@ -61,6 +61,14 @@ export class Stage {
   readonly #strangerRandom: Random;
   /** Datagrams from the client to the server that the stranger has seen. */
   readonly #seen: Uint8Array[] = [];
+  /** Datagrams of the client that were lost: the stranger has held them back. */
+  readonly #held: Uint8Array[] = [];
+  /** Ports from which the client has sent, as the server sees them. */
+  readonly #clientPorts: Set<number> = new Set();
+  /** Bytes that the stranger has sent to the server from its own address. */
+  strangeBytes = 0;
+  /** What it has sent in the client's name. */
+  readonly spoofed: { count: number; bytes: number } = { count: 0, bytes: 0 };
   #clientSeenAt: SocketAddress | undefined;
   #targetListener: { close(): void } | undefined;
 
@@ -71,7 +79,7 @@ export class Stage {
     this.#strangerRandom = new Random(plan.seed ^ 0x5712_46e6);
     const tap: DatagramTap = {
       sent: (from, to, bytes, fate) => {
-        if (to.address === this.calledAddress && from.address !== STRANGER) this.#overhear(from, bytes);
+        if (to.address === this.calledAddress && from.address !== STRANGER) this.#overhear(from, bytes, fate !== 'delivered');
         events.tap.sent(from, to, bytes, fate);
       },
       arrived: (from, to, bytes, taken) => events.tap.arrived(from, to, bytes, taken),
@@ -165,12 +173,25 @@ export class Stage {
     this.#targetListener = undefined;
   }
 
-  /** The stranger sends: noise of all lengths, or what it has overheard, to the server and to the client. */
-  strange(count: number, what: 'noise' | 'replay'): void {
+  /** The stranger sends: noise of all lengths, or what it has overheard, to the server and to the client; or in the client's name. */
+  strange(count: number, what: 'noise' | 'replay' | 'spoof'): void {
     const host = this.world.host(STRANGER);
     const random = this.#strangerRandom;
+    if (what === 'spoof') {
+      const { nat } = this.world.host(CLIENT);
+      const ports = [...this.#clientPorts].flatMap((port) => nat.inside(port) ?? []);
+      const held = this.#held.length > 0 ? this.#held : this.#seen;
+      for (let index = 0; index < count && ports.length > 0; index++) {
+        const bytes = random.pick(held);
+        this.spoofed.count += 1;
+        this.spoofed.bytes += bytes.length;
+        this.world.host(CLIENT).send(random.pick(ports), { address: this.calledAddress, port: SERVER_PORT, family: 4 }, bytes);
+      }
+      return;
+    }
     for (let index = 0; index < count; index++) {
       const bytes = what === 'replay' && this.#seen.length > 0 ? random.pick(this.#seen) : random.bytes(random.integer(0, 1500));
+      this.strangeBytes += bytes.length;
       host.send(1000 + random.integer(0, 3), { address: this.calledAddress, port: SERVER_PORT, family: 4 }, bytes);
       if (this.#clientSeenAt !== undefined) host.send(SERVER_PORT, this.#clientSeenAt, bytes);
     }
@@ -190,7 +211,9 @@ export class Stage {
     for (const address of [CLIENT, SERVER]) this.world.host(address).sendLimit = Number.POSITIVE_INFINITY;
   }
 
-  #overhear(from: SocketAddress, bytes: Uint8Array): void {
+  #overhear(from: SocketAddress, bytes: Uint8Array, lost: boolean): void {
+    this.#clientPorts.add(from.port);
+    if (lost && this.#held.length < MAX_SEEN) this.#held.push(bytes.slice());
     this.#clientSeenAt = from;
     if (this.#seen.length < MAX_SEEN) this.#seen.push(bytes.slice());
     else if (this.#strangerRandom.chance(0.02)) this.#seen[this.#strangerRandom.integer(0, MAX_SEEN - 1)] = bytes.slice();

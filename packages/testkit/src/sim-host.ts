@@ -177,7 +177,8 @@ export class SimHost implements Host {
   readonly process: SimProcess;
   /** @internal */ readonly node: number;
   /** @internal How often the machine was booted before. */ readonly generation: number;
-  /** @internal */ readonly nat: SimNat;
+  /** The address translation in front of the machine. */
+  readonly nat: SimNat;
   /** What the process did to its byte connections that would be an error anywhere, one line each. */
   readonly misuses: string[] = [];
   /** While set, a socket takes this many datagrams of each batch and refuses the rest, as one whose network is congested or down. */

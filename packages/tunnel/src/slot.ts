@@ -199,6 +199,7 @@ export class Slot implements Task {
     events.emit('session', link);
     this.#arm();
     this.#candidate = link;
+    // Before a connection says anything: a server answers at length only where an answer has come from.
     link.ping();
   }
 
