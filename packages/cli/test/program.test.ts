@@ -88,7 +88,7 @@ test('settings come back', async () => {
 test('the line about memory names the flags that bound it', () => {
   const bound = memoryBound({ key: 'k', session: { sndWnd: 128, rcvWnd: 512 }, smux: {} });
   expect(memoryLine(bound, 3)).toBe(
-    'memory at worst: 6.1 MB a session (sndwnd 0.2, rcvwnd 1.5, smuxbuf 4.2, compression 0.2), 4.5 MB more a connection; sessions: up to 3',
+    'memory at worst: 6.3 MB a session (sndwnd 0.4, rcvwnd 1.5, smuxbuf 4.2, compression 0.2), 4.5 MB more a connection; sessions: up to 3',
   );
 });
 

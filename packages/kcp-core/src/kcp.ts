@@ -241,6 +241,7 @@ export class Kcp {
     checkInteger(snd, 'sndWnd', -I32_MAX, I32_MAX);
     checkInteger(rcv, 'rcvWnd', -I32_MAX, I32_MAX);
     if (snd > 0) this.#sender.sndWnd = snd;
+    this.#sender.window.keepsMost = this.#sender.sndWnd;
     if (rcv > 0) this.#receiver.wnd = Math.min(rcv, WND_MAX);
   }
 

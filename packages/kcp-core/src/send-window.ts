@@ -26,6 +26,8 @@ const ACKED = -0x8000_0000;
 export class SendWindow {
   /** Whether payload is kept until two packets have acknowledged it. */
   keeps = false;
+  /** Most segments that are kept so behind una: the own send window, as much as one packet can acknowledge. */
+  keepsMost = 0;
   /** First sn whose payload may still be here; `una` unless `keeps`. */
   kept: number;
   /** First sn that is not acknowledged by una (snd_una). */
@@ -150,7 +152,9 @@ export class SendWindow {
     }
     this.una = sn;
     if (serialDiff(sn, this.unsent) > 0) this.unsent = sn;
+    // Beyond the limit the oldest give way: packets that FEC rebuilt acknowledge, and confirm nothing.
     if (!this.keeps) this.confirm(sn);
+    else if ((sn - this.kept) >>> 0 > this.keepsMost) this.confirm((sn - this.keepsMost) >>> 0);
     return true;
   }
 

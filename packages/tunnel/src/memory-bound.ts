@@ -13,7 +13,10 @@ const COMPRESSION = 2 * 80 * 1024;
 
 /** Limits in bytes; see {@link memoryBound}. */
 export interface MemoryBound {
-  /** Segments that are queued or not acknowledged, `sndWnd` of them. */
+  /**
+   * Segments that are queued or not acknowledged, `sndWnd` of them, and as many that only one packet
+   * has acknowledged.
+   */
   readonly sending: number;
   /** Segments that arrived: `rcvWnd` in order and unread, and as many behind a gap, which a peer that minds the window never uses both. */
   readonly receiving: number;
@@ -35,7 +38,7 @@ export interface MemoryBound {
  */
 export function memoryBound(options: TunnelOptions): MemoryBound {
   const { session, smux, compression } = parseTunnelOptions(options);
-  const sending = session.sndWnd * SEGMENT_MEMORY;
+  const sending = 2 * session.sndWnd * SEGMENT_MEMORY;
   const receiving = 2 * session.rcvWnd * SEGMENT_MEMORY;
   const unread = smux.maxReceiveBuffer;
   const coders = compression ? COMPRESSION : 0;

@@ -14,11 +14,11 @@ describe('memoryBound', () => {
       compression: false,
     });
     expect(bound).toMatchObject({
-      sending: 148_000,
+      sending: 296_000,
       receiving: 592_000,
       unread: 1_000_000,
       compression: 0,
-      session: 1_740_000,
+      session: 1_888_000,
       stream: 300_000,
     });
     expect(bound.connection).toBeGreaterThan(0);
