@@ -22,7 +22,8 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'Go programs of 2021 know neither `null` nor `aes-128-gcm` and silently use `aes` instead.',
   mode:
     'How eagerly lost packets are sent again. From `normal` over `fast` and `fast2` to `fast3` latency falls and the number of packets grows. `manual` (or `default`, its older name) takes ' +
-    '`nodelay`, `interval`, `resend` and `nc` instead; the named modes overrule these four.',
+    '`nodelay`, `interval`, `resend` and `nc` instead; the named modes overrule these four. `auto` finds the rate of the line by itself: ' +
+    'windows, `ratelimit` and shards are upper limits then, and the other end may be anything.',
   QPP:
     'Quantum permutation pads on the bytes of every stream, beneath the packet cipher. The key should have at least 211 bytes; each stream starts from the same state, so take it as an addition to ' +
     '`crypt`, not instead of it.',

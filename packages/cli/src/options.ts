@@ -56,7 +56,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     equal: true,
   }),
   option('mode', 'retransmission', 'string', both('fast'), 'retransmission profile', {
-    choices: [...Object.keys(MODES).reverse(), ...MANUAL_MODES],
+    choices: ['auto', ...Object.keys(MODES).reverse(), ...MANUAL_MODES],
   }),
   option('QPP', 'secrecy', 'boolean', both(false), 'quantum permutation pads', { equal: true }, 'qpp'),
   option(

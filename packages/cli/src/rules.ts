@@ -68,6 +68,7 @@ export function checkRules(side: Side, values: Readonly<Values>, context: Addres
  */
 export function applyMode(side: Side, values: Values, origins: Record<string, Origin>, label: (name: string) => string): string[] {
   const { mode } = values;
+  if (mode === 'auto') applyAuto(values, origins);
   if (!isNamedMode(mode)) return [];
   const warnings: string[] = [];
   for (const option of optionsOf(side).filter(({ name }) => MODE_NUMBERS.includes(name))) {
@@ -81,6 +82,22 @@ export function applyMode(side: Side, values: Values, origins: Record<string, Or
     origins[name] = 'mode';
   }
   return warnings;
+}
+
+/** What mode auto uses where nothing is given: limits that a line does not reach, not settings. */
+const AUTO_VALUES: Readonly<Record<string, number>> = {
+  sndwnd: 65_535,
+  rcvwnd: 8192,
+  smuxbuf: 33_554_432,
+  streambuf: 16_777_216,
+};
+
+function applyAuto(values: Values, origins: Record<string, Origin>): void {
+  for (const [name, value] of Object.entries({ ...MODES.fast3, ...AUTO_VALUES })) {
+    if (origins[name] !== 'default') continue;
+    values[name] = value;
+    origins[name] = 'mode';
+  }
 }
 
 /** What everybody knows who has read a manual of kcptun. */

@@ -71,6 +71,7 @@ function sharedOptions(o: ClientOptions | ServerOptions, logger: Logger): Tunnel
 
 function sessionOptions(o: SharedOptions): NonNullable<TunnelOptions['session']> {
   return {
+    ...(o.mode === 'auto' ? { mode: 'auto' as const } : {}),
     nodelay: o.nodelay,
     interval: o.interval,
     resend: o.resend,

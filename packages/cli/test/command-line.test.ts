@@ -224,7 +224,7 @@ describe('problems', () => {
       '--speed: there is no such flag; see --help',
       '--keepalive: the value is missing; write --keepalive VALUE',
       expect.stringMatching(/^--crypt rot13: is not known; use one of aes, aes-128, .*null$/),
-      '--mode fats: is not known; use one of fast3, fast2, fast, normal, manual, default',
+      '--mode fats: is not known; use one of auto, fast3, fast2, fast, normal, manual, default',
       '--mtu abc: is not a whole number; use 25 to 1500 bytes, like --mtu 1350',
       '--quiet maybe: is neither true nor false; write --quiet or --quiet=false',
       '--conn 0: is out of range; use 1 to 65535',

@@ -12,6 +12,7 @@ import type { PacketWriter } from './packet-writer.ts';
 import { RttEstimator } from './rtt.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import type { SendQuota } from './send-quota.ts';
+import type { SendStrategy } from './send-strategy.ts';
 import { SendWindow } from './send-window.ts';
 import type { KcpStats } from './stats.ts';
 import { TailProbe } from './tail-probe.ts';
@@ -22,7 +23,7 @@ const PERSISTENT_XMIT = 3;
 const EXPEDITED = 64;
 
 /** The sender's half of a conversation. */
-export class ClassicSender {
+export class ClassicSender implements SendStrategy {
   readonly window: SendWindow;
   readonly rtt: RttEstimator = new RttEstimator();
   /** Send window in segments. */
@@ -83,6 +84,18 @@ export class ClassicSender {
     this.#stats = stats;
   }
 
+  get cwnd(): number {
+    return this.congestion?.cwnd ?? Number.POSITIVE_INFINITY;
+  }
+
+  acknowledge(una: number): boolean {
+    return this.window.acknowledge(una);
+  }
+
+  onProbe(now: number): void {
+    this.congestion?.onProbe?.(now);
+  }
+
   /** An ACK of (sn, ts) has arrived. Returns whether the collected ACKs had to be applied and ask for a flush. */
   onAck(sn: number, ts: number): boolean {
     if (!this.window.includes(sn)) return false;
@@ -124,14 +137,21 @@ export class ClassicSender {
     congestion.onInputEnd(unaAdvanced, this.rmtWnd, this.mss);
   }
 
-  /** Settings changed: the next full flush walks the window. */
-  reconsider(): void {
+  /** Sets what is not negative; the next full flush walks the window. */
+  configure(nodelay: number, resend: number): void {
+    if (nodelay >= 0) this.nodelay = nodelay !== 0;
+    if (resend >= 0) this.fastresend = resend;
+    this.#reconsider();
+  }
+
+  #reconsider(): void {
     this.#fastAcks.unsettle(this.window.una);
     this.#walkDue = true;
   }
 
   /** Gives all that waits for an acknowledgement the timeout of today, {@link EXPEDITED} segments now and as many each interval. */
-  expedite(cur: number): void {
+  expedite(now: number): void {
+    const cur = Math.floor(now);
     const window = this.window;
     const rto = this.rtt.rto;
     let count = 0;
@@ -143,7 +163,7 @@ export class ClassicSender {
       window.rto[index] = rto;
       count += 1;
     }
-    this.reconsider();
+    this.#reconsider();
   }
 
   /** Sends again what a single packet has acknowledged and a later one has not, from `una` on. */
@@ -171,8 +191,9 @@ export class ClassicSender {
     }
   }
 
-  /** Steps 4-6 of a flush at `cur` (whole ms). Returns the ms until the next flush. */
-  flush(cur: number, full: boolean, writer: PacketWriter): number {
+  /** Steps 4-6 of a flush. Returns the ms until the next flush. */
+  flush(now: number, full: boolean, writer: PacketWriter): number {
+    const cur = Math.floor(now);
     const window = this.window;
     const congestion = this.congestion;
     // Step 4, also done when only acknowledgements go out.

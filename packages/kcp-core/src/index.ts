@@ -1,5 +1,7 @@
 /** The KCP ARQ state machine (wire-compatible with kcp-go v5 and C ikcp): pure TypeScript, no I/O, no clock. */
+
 export { AckTimes } from './ack-times.ts';
+export type { AutoOptions, AutoSender } from './auto/auto-sender.ts';
 export { type AckSample, type CongestionController, NoCongestion } from './congestion.ts';
 export {
   ACKLIST_MAX,

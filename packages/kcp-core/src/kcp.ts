@@ -7,33 +7,19 @@
 
 import { checkBytes, checkInteger, readU16, readU32, serialDiff } from '@kcptun/common';
 import { AckTimes } from './ack-times.ts';
+import { AutoSender } from './auto/auto-sender.ts';
 import { ClassicSender } from './classic-sender.ts';
 import type { CongestionController } from './congestion.ts';
-import {
-  ASK_SEND,
-  ASK_TELL,
-  CMD_ACK,
-  CMD_PUSH,
-  CMD_WASK,
-  CMD_WINS,
-  FRAGMENTS_MAX,
-  INTERVAL_MAX,
-  INTERVAL_MIN,
-  MTU_MAX,
-  OVERHEAD,
-  RTO_MAX,
-  RTO_MIN,
-  RTO_NDL,
-  WND_MAX,
-} from './constants.ts';
+import { ASK_SEND, ASK_TELL, CMD_ACK, CMD_PUSH, CMD_WASK, CMD_WINS, MTU_MAX, OVERHEAD, RTO_MAX, WND_MAX } from './constants.ts';
 import { FunctionSink } from './function-sink.ts';
-import { type KcpOptions, resolveOptions } from './options.ts';
+import { checkTiming, clampInterval, type KcpOptions, leastRto, resolveOptions } from './options.ts';
 import { PacketWriter } from './packet-writer.ts';
 import { PeerWindow } from './peer-window.ts';
 import { Receiver } from './receiver.ts';
 import { RenoCongestion } from './reno.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { SendQuota } from './send-quota.ts';
+import type { SendStrategy } from './send-strategy.ts';
 import { type KcpState, stateOf } from './state.ts';
 import { KcpStats } from './stats.ts';
 import { UpdateSchedule } from './update-schedule.ts';
@@ -72,7 +58,10 @@ export class Kcp {
 
   readonly #pool: SegmentPool;
   readonly #writer: PacketWriter;
-  readonly #sender: ClassicSender;
+  /** One of the two that follow. */
+  readonly #sender: SendStrategy;
+  readonly #classic: ClassicSender | undefined;
+  readonly #auto: AutoSender | undefined;
   readonly #receiver: Receiver;
   readonly #reno: RenoCongestion = new RenoCongestion();
   readonly #congestion: CongestionController | undefined;
@@ -98,12 +87,20 @@ export class Kcp {
     const sink = typeof options.sink === 'function' ? new FunctionSink(options.sink) : options.sink;
     this.#writer = new PacketWriter(sink, this.conv, resolved.mtu);
     const mss = resolved.mtu - OVERHEAD;
-    this.#sender = new ClassicSender(this.#pool, this.stats, this.quota, resolved.startSn, mss, options.congestion ?? this.#reno);
-    this.#sender.probesTail = options.probesTail ?? false;
-    this.#sender.window.keeps = options.doubts ?? false;
-    this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn);
+    const { startSn } = resolved;
+    if (options.auto === undefined) {
+      const congestion = options.congestion ?? this.#reno;
+      this.#classic = new ClassicSender(this.#pool, this.stats, this.quota, startSn, mss, congestion);
+      this.#classic.probesTail = options.probesTail ?? false;
+      this.#classic.window.keeps = options.doubts ?? false;
+      this.#sender = this.#classic;
+    } else {
+      this.#auto = new AutoSender(this.#pool, this.stats, this.quota, startSn, mss, options.auto);
+      this.#sender = this.#auto;
+    }
+    this.#receiver = new Receiver(this.#pool, this.stats, resolved.startSn, options.repeatsAcks ?? false);
     this.noDelay(resolved.nodelay, resolved.interval, resolved.resend, resolved.nc);
-    this.wndSize(options.sndWnd ?? 0, options.rcvWnd ?? (this.stream ? 0 : FRAGMENTS_MAX));
+    this.wndSize(options.sndWnd ?? 0, resolved.rcvWnd);
   }
 
   /** Largest packet in bytes. */
@@ -151,9 +148,14 @@ export class Kcp {
     return this.#sender.rtt.rto;
   }
 
+  /** The strategy that finds its rate, when the conversation has it (option `auto`). */
+  get auto(): AutoSender | undefined {
+    return this.#auto;
+  }
+
   /** Congestion window in segments, `Infinity` while there is none (nc = 1). */
   get cwnd(): number {
-    return this.#sender.congestion?.cwnd ?? Number.POSITIVE_INFINITY;
+    return this.#sender.cwnd;
   }
 
   /** Segments that were given to `send` and are not acknowledged: snd_buf and snd_queue. Writers wait while it is >= sndWnd. */
@@ -221,19 +223,13 @@ export class Kcp {
    * @param nc - 1: no congestion window
    */
   noDelay(nodelay: number, interval: number, resend: number, nc: number): void {
-    checkInteger(nodelay, 'nodelay', -I32_MAX, I32_MAX);
-    checkInteger(interval, 'interval', -I32_MAX, I32_MAX);
-    checkInteger(resend, 'resend', -I32_MAX, I32_MAX);
-    checkInteger(nc, 'nc', -I32_MAX, I32_MAX);
-    const sender = this.#sender;
-    if (nodelay >= 0) {
-      sender.nodelay = nodelay !== 0;
-      sender.rtt.minrto = nodelay !== 0 ? RTO_NDL : RTO_MIN;
-    }
-    if (interval >= 0) sender.interval = Math.min(Math.max(interval, INTERVAL_MIN), INTERVAL_MAX);
-    if (resend >= 0) sender.fastresend = resend;
-    if (nc >= 0) sender.congestion = this.#congestion ?? (nc === 0 ? this.#reno : undefined);
-    sender.reconsider();
+    checkTiming(nodelay, interval, resend, nc);
+    if (nodelay >= 0) this.#sender.rtt.minrto = leastRto(nodelay);
+    if (interval >= 0) this.#sender.interval = clampInterval(interval);
+    const classic = this.#classic;
+    if (classic === undefined) return;
+    if (nc >= 0) classic.congestion = this.#congestion ?? (nc === 0 ? this.#reno : undefined);
+    classic.configure(nodelay, resend);
   }
 
   /** Sets the windows in segments; each value is left alone when not positive; `rcv` is cut to 65535. */
@@ -338,12 +334,12 @@ export class Kcp {
       if (fault !== 0) break;
       const una = readU32(bytes, offset + 16);
       if (regular && (!doubts || serialDiff(una, window.una) >= 0)) sender.rmtWnd = readU16(bytes, offset + 6);
-      if (window.acknowledge(una)) advanced = true;
+      if (sender.acknowledge(una)) advanced = true;
       if (sender.rmtWnd > this.#peerWindow.size && regular) this.#peerWindow.note(sender.rmtWnd, window.una);
       const ts = readU32(bytes, offset + 8);
       const sn = readU32(bytes, offset + 12);
       if (cmd === CMD_ACK) {
-        if (sender.onAck(sn, ts)) due = true;
+        if (sender.onAck(sn, ts, now, regular)) due = true;
         if (regular && this.ackTimes.note(cur, ts)) latest = ts;
         if (this.#onAck !== undefined) this.#onAck(sn, ts, regular);
       } else if (cmd === CMD_PUSH) {
@@ -366,7 +362,7 @@ export class Kcp {
       rtt = serialDiff(cur, latest);
       if (rtt >= 0) sender.rtt.update(rtt, sender.interval);
     }
-    if (doubts && regular) sender.corroborate(cur, packetUna, unaBefore, latest);
+    if (doubts && regular) this.#classic?.corroborate(cur, packetUna, unaBefore, latest);
     sender.onInputEnd(now, advanced, rtt);
     this.#decide(now, advanced || due, ackNoDelay);
     return 0;
@@ -401,17 +397,17 @@ export class Kcp {
     }
     const segments = this.stats.outSegs;
     writer.open(receiver.free, receiver.rcvNxt);
-    if (receiver.ackCount > 0) this.stats.outSegs += receiver.writeAcks(writer);
+    if (receiver.ackCount > 0) this.stats.outSegs += receiver.writeAcks(writer, now);
     if (this.#probe.poll(cur, this.#sender.rmtWnd)) {
       receiver.probe |= ASK_SEND;
-      this.#sender.congestion?.onProbe?.(cur);
+      this.#sender.onProbe(cur);
     }
     if (receiver.probe !== 0) {
       this.stats.outSegs += this.#writer.windowMessages(receiver.probe);
       receiver.probe = 0;
     }
     this.quota.spendOnControl(this.stats.outSegs - segments);
-    const next = this.#sender.flush(cur, !ackOnly, writer);
+    const next = this.#sender.flush(now, !ackOnly, writer);
     writer.finish();
     if (cur >= this.#shrinkAt) {
       this.#shrinkAt = cur + SHRINK_PERIOD;
@@ -446,7 +442,7 @@ export class Kcp {
 
   /** Makes all that is unanswered due again with fresh timeouts, a piece at a time: after a long silence they are long. */
   expedite(now: number): void {
-    this.#sender.expedite(Math.floor(now));
+    this.#sender.expedite(now);
   }
 
   /**
@@ -454,7 +450,7 @@ export class Kcp {
    * @returns false when its payload is gone
    */
   retract(una: number, now: number): boolean {
-    return this.#sender.retract(Math.floor(now), una);
+    return this.#classic?.retract(Math.floor(now), una) ?? false;
   }
 
   /** ikcp's way of driving: call it every 10-100 ms, or when `check` says so; it flushes once per interval. */
@@ -492,7 +488,7 @@ export class Kcp {
   /** What kcp-go flushes at the end of Input. */
   #decide(now: number, full: boolean, ackNoDelay: boolean): void {
     const acks = this.#receiver.ackCount;
-    if (acks > 0 && (ackNoDelay || acks >= Math.floor(this.#writer.mtu / OVERHEAD))) this.#dueAcks = true;
+    if (acks > 0 && (ackNoDelay || acks >= this.#receiver.acksOfPacket(this.#writer.mtu, now))) this.#dueAcks = true;
     if (full) this.#dueFull = true;
     if (this.deferFlush) return;
     this.flushDeferred(now);

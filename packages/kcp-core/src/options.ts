@@ -1,8 +1,9 @@
 // What a conversation can be made with, and the named modes of kcptun (PROTOCOL kcp §10).
 
 import { checkInteger } from '@kcptun/common';
+import type { AutoOptions } from './auto/auto-sender.ts';
 import type { CongestionController } from './congestion.ts';
-import { INTERVAL_DEF, MTU_DEF, MTU_MAX, OVERHEAD } from './constants.ts';
+import { FRAGMENTS_MAX, INTERVAL_DEF, INTERVAL_MAX, INTERVAL_MIN, MTU_DEF, MTU_MAX, OVERHEAD, RTO_MIN, RTO_NDL } from './constants.ts';
 import type { PacketSink } from './packet-writer.ts';
 import type { SegmentPool } from './segment-pool.ts';
 
@@ -63,6 +64,13 @@ export interface KcpOptions {
    * {@link Kcp.retract}.
    */
   readonly doubts?: boolean;
+  /**
+   * Find the rate of the path instead of sending by the four timing values, of which only `interval`
+   * stays: how long acknowledgements may wait.
+   */
+  readonly auto?: AutoOptions;
+  /** Repeat acknowledgements in later packets while losses on the way back show (default false, as kcp-go). */
+  readonly repeatsAcks?: boolean;
   /** Payload memory, possibly shared with other conversations; by default a pool of its own. */
   readonly pool?: SegmentPool;
   /** First sn in both directions, u32 (default 0). For tests of the wrap. */
@@ -76,9 +84,12 @@ export interface ResolvedOptions extends KcpMode {
   readonly conv: number;
   readonly mtu: number;
   readonly startSn: number;
+  /** 0: as it is. A window for messages holds the largest one by default. */
+  readonly rcvWnd: number;
 }
 
 const U32_MAX = 0xffff_ffff;
+const I32_MAX = 0x7fff_ffff;
 const IKCP_DEFAULTS: KcpMode = { nodelay: 0, interval: INTERVAL_DEF, resend: 0, nc: 0 };
 
 /**
@@ -95,9 +106,28 @@ export function resolveOptions(options: KcpOptions): ResolvedOptions {
     conv: checkInteger(options.conv, 'conv', 0, U32_MAX),
     mtu: checkInteger(options.mtu ?? MTU_DEF, 'mtu', OVERHEAD + 1, MTU_MAX),
     startSn: checkInteger(options.startSn ?? 0, 'startSn', 0, U32_MAX),
+    rcvWnd: options.rcvWnd ?? (options.stream ? 0 : FRAGMENTS_MAX),
     nodelay: Number(options.nodelay ?? mode.nodelay),
     interval: options.interval ?? mode.interval,
     resend: options.resend ?? mode.resend,
     nc: Number(options.nc ?? mode.nc),
   };
+}
+
+/** Checks the arguments of `noDelay`; negative ones leave a value alone. */
+export function checkTiming(nodelay: number, interval: number, resend: number, nc: number): void {
+  checkInteger(nodelay, 'nodelay', -I32_MAX, I32_MAX);
+  checkInteger(interval, 'interval', -I32_MAX, I32_MAX);
+  checkInteger(resend, 'resend', -I32_MAX, I32_MAX);
+  checkInteger(nc, 'nc', -I32_MAX, I32_MAX);
+}
+
+/** Brings a flush interval into its range. */
+export function clampInterval(interval: number): number {
+  return Math.min(Math.max(interval, INTERVAL_MIN), INTERVAL_MAX);
+}
+
+/** Least retransmission timeout of a `nodelay`, in ms. */
+export function leastRto(nodelay: number): number {
+  return nodelay !== 0 ? RTO_NDL : RTO_MIN;
 }

@@ -10,6 +10,7 @@
 // reference stands still for good. Here the window grows for such a message until it is read.
 
 import { serialDiff } from '@kcptun/common';
+import { AckRepeats } from './ack-repeats.ts';
 import { ACKLIST_MAX, ASK_TELL, CMD_ACK, OVERHEAD, WND_RCV } from './constants.ts';
 import { readFrg } from './header.ts';
 import type { PacketWriter } from './packet-writer.ts';
@@ -37,6 +38,7 @@ export class Receiver {
   probe = 0;
   readonly #pool: SegmentPool;
   readonly #stats: KcpStats;
+  readonly #repeats: AckRepeats | undefined;
   /** Segments of the message at the front that is longer than the window; at most FRAGMENTS_MAX + 1, 0: none. */
   #stretch = 0;
   #read: number;
@@ -47,7 +49,9 @@ export class Receiver {
   #ackSn: Uint32Array = new Uint32Array(CAPACITY_MIN);
   #ackTs: Uint32Array = new Uint32Array(CAPACITY_MIN);
 
-  constructor(pool: SegmentPool, stats: KcpStats, startSn: number) {
+  /** @param repeatsAcks - whether acknowledgements are repeated while losses on the way back show */
+  constructor(pool: SegmentPool, stats: KcpStats, startSn: number, repeatsAcks: boolean) {
+    this.#repeats = repeatsAcks ? new AckRepeats() : undefined;
     this.#pool = pool;
     this.#stats = stats;
     this.rcvNxt = startSn;
@@ -80,7 +84,9 @@ export class Receiver {
       return true;
     }
     this.#owe(sn, ts);
-    return serialDiff(sn, this.rcvNxt) >= 0 && this.#insert(sn, readFrg(bytes, offset), bytes, offset + OVERHEAD, size);
+    const fresh = serialDiff(sn, this.rcvNxt) >= 0 && this.#insert(sn, readFrg(bytes, offset), bytes, offset + OVERHEAD, size);
+    this.#repeats?.note(fresh);
+    return fresh;
   }
 
   /** Bytes of the next complete message, -1 when there is none (PROTOCOL kcp §5). */
@@ -156,10 +162,18 @@ export class Receiver {
     return size;
   }
 
+  /** Acknowledgements that fill a packet of `mtu` bytes; half of them while the other half repeats those of the last one. */
+  acksOfPacket(mtu: number, now: number): number {
+    const most = Math.floor(mtu / OVERHEAD);
+    return this.#repeats?.active(now) ? most >> 1 : most;
+  }
+
   /** Writes the acknowledgements: those that una covers only when they are the last of the list. Returns how many. */
-  writeAcks(writer: PacketWriter): number {
+  writeAcks(writer: PacketWriter, now: number): number {
     const count = this.ackCount;
+    const repeats = this.#repeats;
     let written = 0;
+    if (repeats?.active(now)) written = repeats.write(writer, this.rcvNxt, Math.floor(writer.mtu / OVERHEAD) - count);
     for (let index = 0; index < count; index++) {
       const sn = this.#ackSn[index]!;
       writer.reserve(OVERHEAD);
@@ -168,9 +182,11 @@ export class Receiver {
       writer.header(CMD_ACK, 0, ts, sn, 0);
       writer.lastTs = ts;
       writer.lastSn = sn;
+      repeats?.remember(sn, ts);
       written += 1;
     }
     this.ackCount = 0;
+    repeats?.turn();
     return written;
   }
 

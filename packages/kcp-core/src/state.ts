@@ -1,8 +1,8 @@
 // The internal variables of a conversation under the names of the reference, as one record (PROTOCOL kcp §3).
 
-import type { ClassicSender } from './classic-sender.ts';
 import type { Receiver } from './receiver.ts';
 import type { RenoCongestion } from './reno.ts';
+import type { SendStrategy } from './send-strategy.ts';
 import type { WindowProbe } from './window-probe.ts';
 
 /** What {@link Kcp.state} tells: for tests, monitors and the curious. Counts are in segments, times in ms. */
@@ -46,7 +46,7 @@ export interface KcpState {
 }
 
 /** Gathers the record from the parts of a conversation. */
-export function stateOf(sender: ClassicSender, receiver: Receiver, reno: RenoCongestion, probe: WindowProbe): KcpState {
+export function stateOf(sender: SendStrategy, receiver: Receiver, reno: RenoCongestion, probe: WindowProbe): KcpState {
   return {
     sndUna: sender.window.una,
     sndNxt: sender.window.nxt,

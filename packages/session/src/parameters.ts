@@ -2,7 +2,7 @@
 
 import { checkInteger, MAX_DATAGRAM } from '@kcptun/common';
 import { FEC_HEADER_SIZE } from '@kcptun/fec';
-import { MODES, MSS_MAX, OVERHEAD } from '@kcptun/kcp-core';
+import { type AutoOptions, MODES, MSS_MAX, OVERHEAD } from '@kcptun/kcp-core';
 import { SessionError } from './errors.ts';
 
 /** Tuning of a session. Both ends may differ in all of it. */
@@ -39,13 +39,24 @@ export interface SessionParameters {
   readonly inflightFloor: number;
   /** Most that this end sends, in bytes of UDP payload a second, parity and acknowledgements included; 0: no limit. Default 0. */
   readonly rateLimit: number;
+  /**
+   * The sender finds the rate of the path (mode `auto`): of the numbers above, `interval` is how long
+   * acknowledgements wait, windows, parity shards and `rateLimit` are upper limits, the rest has no effect.
+   */
+  readonly auto: boolean;
 }
 
 /** What can be given: any of the parameters, and a preset for the four timing values, which single values override. */
 export interface SessionTuning extends Partial<SessionParameters> {
-  /** Upstream's retransmission profiles, from calm to eager. Default `fast`. */
-  readonly mode?: keyof typeof MODES;
+  /** Upstream's retransmission profiles, from calm to eager, or `auto`. Default `fast`. */
+  readonly mode?: SessionMode;
 }
+
+/** A retransmission profile of upstream, or `auto`: the sender finds the rate of the path. */
+export type SessionMode = keyof typeof MODES | 'auto';
+
+/** What `auto` stands for where nothing else is given. */
+const AUTO = { ...MODES.fast3, auto: true, sndWnd: 65_535, rcvWnd: 8192 } as const;
 
 const DEFAULTS: Omit<SessionParameters, keyof (typeof MODES)['fast']> = {
   sndWnd: 1024,
@@ -57,6 +68,7 @@ const DEFAULTS: Omit<SessionParameters, keyof (typeof MODES)['fast']> = {
   ackNoDelay: false,
   inflightFloor: 2048,
   rateLimit: 0,
+  auto: false,
 };
 
 /** Payload memory that one segment of a window takes, whatever it holds, in bytes. */
@@ -71,8 +83,10 @@ export const MAX_SHARDS = 256;
  */
 export function parseSessionParameters(input: SessionTuning = {}): Readonly<SessionParameters> {
   const { mode = 'fast', ...given } = input;
-  if (!Object.hasOwn(MODES, mode)) throw new RangeError(`mode must be one of ${Object.keys(MODES).join(', ')}, got ${String(mode)}`);
-  const p: SessionParameters = { ...DEFAULTS, ...MODES[mode], ...given };
+  if (mode !== 'auto' && !Object.hasOwn(MODES, mode)) {
+    throw new RangeError(`mode must be one of ${Object.keys(MODES).join(', ')}, auto, got ${String(mode)}`);
+  }
+  const p: SessionParameters = { ...DEFAULTS, ...(mode === 'auto' ? AUTO : MODES[mode]), ...given };
   checkInteger(p.nodelay, 'nodelay', 0, 1);
   checkInteger(p.interval, 'interval', 10, 5000);
   checkInteger(p.resend, 'resend', 0, 65_535);
@@ -86,6 +100,12 @@ export function parseSessionParameters(input: SessionTuning = {}): Readonly<Sess
   checkInteger(p.inflightFloor, 'inflightFloor', 1, 65_535);
   checkInteger(p.rateLimit, 'rateLimit', 0, 0x7fff_ffff);
   return Object.freeze(p);
+}
+
+/** What the auto strategy needs of the parameters. */
+export function autoOptions(p: SessionParameters): AutoOptions {
+  const fec = fecEnabled(p) ? { dataShards: p.dataShards, parityShards: p.parityShards } : {};
+  return p.rateLimit > 0 ? { ...fec, rateLimit: p.rateLimit / 1000 / p.mtu } : fec;
 }
 
 /** Whether a sender with these parameters uses FEC. */

@@ -1,12 +1,22 @@
 // What one session may have in flight and how long it waits for acknowledgements, from what was
 // acknowledged: its own limit (inflight.ts), its part of what the sessions to one place may have
-// together (flight-budget.ts), and the least retransmission timeout (rto-floor.ts).
+// together (flight-budget.ts), and the least retransmission timeout (rto-floor.ts). In mode `auto` the
+// sender has found all of that itself, and only the room for the writer is decided here.
 
 import type { Kcp } from '@kcptun/kcp-core';
 import type { FlightBudget, FlightUser } from './flight-budget.ts';
 import { InflightLimit } from './inflight.ts';
 import type { SessionParameters } from './parameters.ts';
 import { RtoFloor } from './rto-floor.ts';
+
+/**
+ * Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more,
+ * because they only add delay.
+ */
+const QUEUE_SLACK = 64;
+/** In mode `auto`: so many segments, or what leaves in so many ms. */
+const AUTO_QUEUE_LEAST = 16;
+const AUTO_QUEUE_MS = 5;
 
 /** The limits of one session's KCP that follow its path. */
 export class SessionFlight implements FlightUser {
@@ -31,17 +41,28 @@ export class SessionFlight implements FlightUser {
     this.wake = wake;
     this.#minRto = kcp.minRto;
     this.#inflight = new InflightLimit(parameters.inflightFloor, parameters.interval);
-    kcp.inflightLimit = this.#inflight.limit;
+    if (kcp.auto === undefined) kcp.inflightLimit = this.#inflight.limit;
   }
 
   /** The session's own limit, in segments. */
   get limit(): number {
-    return this.#inflight.limit;
+    return this.#kcp.auto?.controller.cwnd ?? this.#inflight.limit;
+  }
+
+  /** Segments that are welcome now; 0 or less: none. */
+  get room(): number {
+    const kcp = this.#kcp;
+    if (kcp.auto !== undefined) {
+      const queue = Math.max(AUTO_QUEUE_LEAST, kcp.auto.controller.pacing * AUTO_QUEUE_MS);
+      return Math.floor(queue) - (kcp.waitSnd - kcp.inflight);
+    }
+    return Math.min(kcp.sndWnd, kcp.inflightLimit + Math.min(kcp.inflightLimit, QUEUE_SLACK)) - kcp.waitSnd;
   }
 
   /** Once per turn, before the flush: follows what was acknowledged. */
   adapt(now: number): void {
     const kcp = this.#kcp;
+    if (kcp.auto !== undefined) return;
     const acked = kcp.delivered;
     const retrans = kcp.stats.retransSegs;
     if (acked === this.#ackedBefore && retrans === this.#retransBefore) return;
@@ -65,6 +86,7 @@ export class SessionFlight implements FlightUser {
    */
   apply(): void {
     const kcp = this.#kcp;
+    if (kcp.auto !== undefined) return;
     const own = this.#inflight.limit;
     const budget = this.#budget;
     kcp.inflightLimit = (budget === undefined ? own : Math.min(own, budget.allowance(this, kcp.waitSnd - kcp.ackedAhead))) + kcp.ackedAhead;
@@ -79,8 +101,8 @@ export class SessionFlight implements FlightUser {
    */
   share(doubted: boolean, wantsRoom: boolean): void {
     const budget = this.#budget;
-    if (budget === undefined) return;
     const kcp = this.#kcp;
+    if (budget === undefined || kcp.auto !== undefined) return;
     const outstanding = kcp.inflight - kcp.ackedAhead;
     budget.settle(this);
     budget.report(this, doubted ? 0 : outstanding);

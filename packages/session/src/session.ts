@@ -11,7 +11,7 @@ import type { EndpointContext } from './endpoint-options.ts';
 import type { SessionError } from './errors.ts';
 import { HomePath } from './home-path.ts';
 import { flushPaced, Pacer } from './pacer.ts';
-import { fecEnabled, kcpMtu } from './parameters.ts';
+import { autoOptions, fecEnabled, kcpMtu } from './parameters.ts';
 import { isQuestion, type PathQuestion } from './path-question.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch, SEEN_AGAIN, SEEN_BEHIND } from './peer-watch.ts';
@@ -20,8 +20,6 @@ import { SessionFlight } from './session-flight.ts';
 import { addCounts, type SessionStats } from './session-stats.ts';
 import { SessionSink } from './transmitter.ts';
 
-/** Segments that may wait unsent beyond what may be in flight: enough to fill the next flush, no more, because they only add delay. */
-const QUEUE_SLACK = 64;
 /** Segments that one call of `Kcp.send` takes. */
 const MOST_SEGMENTS = 255;
 /** Fewest segments that wait unsent where the rate is limited, so that whole frames fit. */
@@ -99,7 +97,12 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.openedAt = now;
     this.lastReceived = now;
     this.#encoder = fecEnabled(p)
-      ? new FecEncoder({ dataShards: p.dataShards, parityShards: p.parityShards, ...context.memoryOption })
+      ? new FecEncoder({
+          dataShards: p.dataShards,
+          parityShards: p.parityShards,
+          ...context.memoryOption,
+          ...(p.auto ? { policy: { parity: () => this.kcp.auto?.controller.parity.count ?? 0 } } : {}),
+        })
       : undefined;
     if (this.#encoder !== undefined && !p.keepShards) {
       this.#sentCounts = new SentCounts(p.dataShards, p.parityShards);
@@ -120,14 +123,16 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       stream: true,
       probesTail: true,
       doubts: true,
+      repeatsAcks: p.auto,
       pool: context.segments,
+      ...(p.auto ? { auto: autoOptions(p) } : {}),
     });
     this.kcp.deferFlush = true;
     this.#home = new HomePath(this.kcp, this.sink, context.random);
     this.progress = new PeerProgress(now);
     this.watch = new PeerWatch(this.kcp.sndUna, now);
     this.#flight = new SessionFlight(this.kcp, p, context.flight, () => context.wake(this));
-    this.#pacer = p.rateLimit > 0 ? new Pacer(p.rateLimit, Math.min(p.mtu, MAX_DATAGRAM), now) : undefined;
+    this.#pacer = p.rateLimit > 0 && !p.auto ? new Pacer(p.rateLimit, Math.min(p.mtu, MAX_DATAGRAM), now) : undefined;
     this.#pace(p.dataShards, fecEnabled(p) ? p.parityShards : 0);
   }
 
@@ -194,8 +199,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     if (this.closed) return 0;
     const kcp = this.kcp;
     this.#flight.apply();
-    const limit = Math.min(kcp.sndWnd, kcp.inflightLimit + Math.min(kcp.inflightLimit, QUEUE_SLACK));
-    let free = limit - kcp.waitSnd;
+    let free = this.#flight.room;
     if (this.#pacer !== undefined) free = Math.min(free, this.#pacedQueue - kcp.quota.kept - (kcp.waitSnd - kcp.inflight));
     if (free > 0) return free * kcp.mss;
     this.wantsRoom = true;

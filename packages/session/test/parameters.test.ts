@@ -43,8 +43,13 @@ describe('parameters', () => {
     expect(parseSessionParameters({ mode: 'fast3' })).toMatchObject({ nodelay: 1, interval: 10, resend: 2, nc: 1 });
     expect(parseSessionParameters({ mode: 'normal', interval: 25 })).toMatchObject({ nodelay: 0, interval: 25, resend: 2, nc: 1 });
     expect(() => parseSessionParameters({ mode: 'turbo' as 'fast' })).toThrow(
-      /^mode must be one of normal, fast, fast2, fast3, got turbo$/,
+      /^mode must be one of normal, fast, fast2, fast3, auto, got turbo$/,
     );
+  });
+
+  test('auto takes no number of its own, and large windows as limits', () => {
+    expect(parseSessionParameters({ mode: 'auto', rcvWnd: 2048 })).toMatchObject({ auto: true, sndWnd: 65_535, rcvWnd: 2048 });
+    expect(parseSessionParameters({ mode: 'fast3' }).auto).toBe(false);
   });
 
   test('defaults are those of the original', () => {

@@ -29,13 +29,14 @@ const FAULTS: Readonly<Record<string, (link: SimLink) => unknown>> = {
     link.setDelay(20).setLoss(0.05).setBurstLoss(0.01, 0.3).setJitter(20).setReorder(0.1, 30).setDuplicate(0.1).setCorrupt(0.05),
 };
 
-/** The named modes (PROTOCOL tunnel §3). */
+/** The named modes (PROTOCOL tunnel §3), and the one that finds its rate. */
 const MODES: readonly Partial<SessionParameters>[] = [
   { nodelay: 0, interval: 40, resend: 2, nc: 1 },
   { nodelay: 0, interval: 30, resend: 2, nc: 1 },
   { nodelay: 1, interval: 20, resend: 2, nc: 1 },
   { nodelay: 1, interval: 10, resend: 2, nc: 1 },
   { nodelay: 0, interval: 100, resend: 0, nc: 0 },
+  { nodelay: 1, interval: 10, resend: 2, nc: 1, auto: true },
 ];
 const SHARDS: readonly Partial<SessionParameters>[] = [
   { dataShards: 10, parityShards: 3 },

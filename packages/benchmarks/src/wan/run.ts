@@ -8,10 +8,16 @@ import { FAR_ADDRESS, type Lab, type LinkShape, openLab } from './lab.ts';
 import type { WanResult } from './peer.ts';
 
 /** What is compared: TCP by itself with its two usual congestion controls, and tunnels. */
-export const CONTENDERS = ['cubic', 'bbr', 'go', 'ours'] as const;
+export const CONTENDERS = ['cubic', 'bbr', 'go', 'ours', 'auto'] as const;
 
 /** Text of a contender for tables. */
-export const TITLES: Readonly<Record<string, string>> = { cubic: 'TCP cubic', bbr: 'TCP BBR', go: 'Go kcptun 2026', ours: 'ours' };
+export const TITLES: Readonly<Record<string, string>> = {
+  cubic: 'TCP cubic',
+  bbr: 'TCP BBR',
+  go: 'Go kcptun 2026',
+  ours: 'ours',
+  auto: 'ours, mode auto',
+};
 
 const TARGET_PORT = 7001;
 const UDP_PORT = 7002;
@@ -21,6 +27,8 @@ const FLAGS = [
   ...['--key', 'benchmark', '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--sndwnd', '4096', '--rcvwnd', '4096'],
   ...['--smuxbuf', '16777216', '--streambuf', '8388608', '--closewait', '0', '--quiet'],
 ];
+/** What finds the rest by itself. */
+const AUTO_FLAGS = ['--key', 'benchmark', '--mode', 'auto', '--nocomp', '--smuxver', '2', '--quiet'];
 /** How long a program may take for everything. */
 const DEADLINE_MS = 180_000;
 
@@ -49,10 +57,11 @@ export async function measureContender(contender: string, shape: LinkShape, seco
 }
 
 function startTunnel(lab: Lab, name: string): void {
-  const program = findPrograms([name])[0];
+  const program = findPrograms([name === 'auto' ? 'ours' : name])[0];
   if (program === undefined) return;
-  const server = [...program.server, '-l', `${FAR_ADDRESS}:${UDP_PORT}`, '-t', `127.0.0.1:${TARGET_PORT}`, ...FLAGS];
-  const client = [...program.client, '-l', `127.0.0.1:${LOCAL_PORT}`, '-r', `${FAR_ADDRESS}:${UDP_PORT}`, ...FLAGS];
+  const flags = name === 'auto' ? AUTO_FLAGS : FLAGS;
+  const server = [...program.server, '-l', `${FAR_ADDRESS}:${UDP_PORT}`, '-t', `127.0.0.1:${TARGET_PORT}`, ...flags];
+  const client = [...program.client, '-l', `127.0.0.1:${LOCAL_PORT}`, '-r', `${FAR_ADDRESS}:${UDP_PORT}`, ...flags];
   lab.start('far', server, program.env);
   lab.start('near', client, program.env);
 }

@@ -13,7 +13,7 @@ _kcptun_client() {
     --remoteaddr | -remoteaddr | -r) :; return ;;
     --key | -key) :; return ;;
     --crypt | -crypt) COMPREPLY=($(compgen -W 'aes aes-128 aes-128-gcm aes-192 salsa20 blowfish twofish cast5 3des tea xtea xor sm4 none null' -- "$word")); return ;;
-    --mode | -mode) COMPREPLY=($(compgen -W 'fast3 fast2 fast normal manual default' -- "$word")); return ;;
+    --mode | -mode) COMPREPLY=($(compgen -W 'auto fast3 fast2 fast normal manual default' -- "$word")); return ;;
     --QPPCount | -QPPCount) :; return ;;
     --QPPGen | -QPPGen) COMPREPLY=($(compgen -W 'a b c' -- "$word")); return ;;
     --conn | -conn) :; return ;;

@@ -4,7 +4,7 @@ complete -c kcptun-client -l localaddr -s l -x -d 'where applications connect to
 complete -c kcptun-client -l remoteaddr -s r -x -d 'the server: host:port, or host:minport-maxport'
 complete -c kcptun-client -l key -x -d 'the secret'
 complete -c kcptun-client -l crypt -x -a 'aes aes-128 aes-128-gcm aes-192 salsa20 blowfish twofish cast5 3des tea xtea xor sm4 none null' -d 'packet cipher'
-complete -c kcptun-client -l mode -x -a 'fast3 fast2 fast normal manual default' -d 'retransmission profile'
+complete -c kcptun-client -l mode -x -a 'auto fast3 fast2 fast normal manual default' -d 'retransmission profile'
 complete -c kcptun-client -l QPP -d 'quantum permutation pads'
 complete -c kcptun-client -l QPPCount -x -d 'number of pads, a prime number is best'
 complete -c kcptun-client -l QPPGen -x -a 'a b c' -d 'how the pads are made: c as since December 2025, a and b as before'

@@ -15,7 +15,7 @@ _kcptun_server() {
     --crypt | -crypt) COMPREPLY=($(compgen -W 'aes aes-128 aes-128-gcm aes-192 salsa20 blowfish twofish cast5 3des tea xtea xor sm4 none null' -- "$word")); return ;;
     --QPPCount | -QPPCount) :; return ;;
     --QPPGen | -QPPGen) COMPREPLY=($(compgen -W 'a b c' -- "$word")); return ;;
-    --mode | -mode) COMPREPLY=($(compgen -W 'fast3 fast2 fast normal manual default' -- "$word")); return ;;
+    --mode | -mode) COMPREPLY=($(compgen -W 'auto fast3 fast2 fast normal manual default' -- "$word")); return ;;
     --mtu | -mtu) :; return ;;
     --ratelimit | -ratelimit) :; return ;;
     --sndwnd | -sndwnd) :; return ;;

@@ -7,7 +7,7 @@ complete -c kcptun-server -l crypt -x -a 'aes aes-128 aes-128-gcm aes-192 salsa2
 complete -c kcptun-server -l QPP -d 'quantum permutation pads'
 complete -c kcptun-server -l QPPCount -x -d 'number of pads, a prime number is best'
 complete -c kcptun-server -l QPPGen -x -a 'a b c' -d 'how the pads are made: c as since December 2025, a and b as before'
-complete -c kcptun-server -l mode -x -a 'fast3 fast2 fast normal manual default' -d 'retransmission profile'
+complete -c kcptun-server -l mode -x -a 'auto fast3 fast2 fast normal manual default' -d 'retransmission profile'
 complete -c kcptun-server -l mtu -x -d 'largest UDP payload'
 complete -c kcptun-server -l ratelimit -x -d 'most that one KCP session sends'
 complete -c kcptun-server -l sndwnd -x -d 'send window'

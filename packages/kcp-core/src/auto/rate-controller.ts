@@ -1,0 +1,275 @@
+// The brain of the auto strategy: how fast to send, how much may be in flight, how much parity.
+// Rates are full datagrams per ms (parity and copies included), times are ms.
+//
+//   pacing = bw x (1 + (target - queue) / 2T)
+//
+//   bw      the rate that the path takes (bandwidth.ts)
+//   queue   how much longer round trips take than the shortest (path-rtt.ts), ours and that of others
+//   target  about sqrt(T / bw), 4 ms at 100 Mbit/s and 100 ms: it grows more slowly than the rate, so
+//           flows that share a line come to equal rates
+//
+//   start --> drain <--> cruise        start: 1.7 x per round until a queue stands or the rate stays
+//                                      drain: every 4 s send slowly for a moment; shows the base
+//                                             round-trip time and the loss that is not ours
+// Loss above that is congestion: short queues and policers (loss-statistics.ts). A queue that stays
+// although we sent slowly is not ours, and the reduction is taken back.
+
+import type { AckReport } from './ack-report.ts';
+import { Bandwidth } from './bandwidth.ts';
+import { LossStatistics } from './loss-statistics.ts';
+import { ParityChooser } from './parity-chooser.ts';
+import { PathRtt } from './path-rtt.ts';
+
+/** Datagrams of the first flight, and over how many ms they leave. */
+const FIRST_FLIGHT = 256;
+const FIRST_FLIGHT_MS = 32;
+const START_GAIN = 1.7;
+/** A round that brings less than this does not count as growth; so many without growth end a start. */
+const START_GROWTH = 1.25;
+const START_ROUNDS = 3;
+const TARGET = 1.25;
+const TARGET_LEAST = 1.5;
+const FEEDBACK = 0.5;
+/** Growth per round while the queue is below half of its target, and its end. */
+const GROWTH_STEP = 0.02;
+const GROWTH_MOST = 0.25;
+const DRAIN_EVERY = 4000;
+const DRAIN_GAIN = 0.5;
+const DRAIN_TO = 0.8;
+/** A slow phase because of losses. */
+const SLOW_GAIN = 0.75;
+const SLOW_TO = 0.97;
+/** In flight at most, in bandwidth-delay products: only safety for when acknowledgements stop. */
+const FLIGHT = 1.5;
+const FLIGHT_LEAST = 16;
+/** A queue above this many targets for so many rounds asks for a drain with a fresh base. */
+const HIGH = 3;
+const HIGH_ROUNDS = 4;
+/** Share of the rate of before that is taken up again when the queue was not ours. */
+const UNDO = 0.9;
+/** Rounds without growth after a cut. */
+const QUIET_ROUNDS = 10;
+/** How long the rate that overflowed a queue is approached slowly, in ms. */
+const CEILING_MS = 10_000;
+const RATE_LEAST = 0.02;
+
+/** Finds the rate of a path. */
+export class RateController {
+  /** Rate to send at. */
+  pacing: number = FIRST_FLIGHT / FIRST_FLIGHT_MS;
+  /** Most transmissions on their way. */
+  cwnd: number = FIRST_FLIGHT;
+  /** Set when a round has ended; the sender takes it back. */
+  roundEnded = false;
+  /** What is done now. */
+  state: 'start' | 'cruise' | 'drain' = 'start';
+  readonly losses: LossStatistics = new LossStatistics();
+  readonly rtt: PathRtt = new PathRtt();
+  readonly parity: ParityChooser;
+  readonly #bandwidth: Bandwidth = new Bandwidth();
+  #fullBw = 0;
+  #fullRounds = 0;
+  #growth = 0;
+  #quiet = 0;
+  #ceiling: number = Number.POSITIVE_INFINITY;
+  #ceilingAt: number = Number.NEGATIVE_INFINITY;
+  #drainAt = 0;
+  /** Gain of a slow phase because of losses; 0: the drain is a plain one. */
+  #slow = 0;
+  #highRounds = 0;
+  #bwUndisturbed = 0;
+  #bwBeforeHigh = 0;
+  /** The round in which it shows whether the queue was ours; -1: no question is open. */
+  #undoRound = -1;
+  #windowShare = 0;
+
+  /** @param dataShards - data packets of a FEC group, 0 without FEC; @param parityShards - most parity packets */
+  constructor(dataShards: number, parityShards: number) {
+    this.parity = new ParityChooser(dataShards, parityShards);
+  }
+
+  /** The rate that the path takes; 0 before anything is known. */
+  get bw(): number {
+    return this.#bandwidth.rate;
+  }
+
+  /** The queueing delay that is wanted. */
+  get target(): number {
+    return Math.max(TARGET_LEAST, TARGET * Math.sqrt(this.rtt.T / Math.max(this.bw, 0.01))) + this.rtt.uncertainty;
+  }
+
+  /** Nothing was heard for long: begin again at half of the rate. */
+  onSilence(): void {
+    this.state = 'start';
+    this.#bandwidth.restart(this.bw / 2);
+    this.#fullBw = 0;
+    this.#fullRounds = 0;
+    this.rtt.clearQueue();
+    this.losses.endProbe();
+    this.#undoRound = -1;
+    this.cwnd = FLIGHT_LEAST;
+    this.pacing = Math.max(this.bw, RATE_LEAST);
+  }
+
+  /** Takes what one datagram told. */
+  onAck(report: AckReport): void {
+    const { rtt, losses } = this;
+    const bandwidth = this.#bandwidth;
+    if (report.acked > 0) rtt.noteAcks(report.now);
+    if (report.rtt >= 0) rtt.note(report.now, report.rtt);
+    if (this.state === 'start' && losses.overflowing) this.#slowDown(report, true);
+    if (report.advanced) {
+      // A short train shows the line at once.
+      if (this.state === 'start' && bandwidth.isTrain(report)) {
+        bandwidth.rate = Math.max(bandwidth.rate, bandwidth.sample(report) * (1 - losses.excess));
+      }
+      if (bandwidth.ends(report, rtt.ackGap)) {
+        this.#endRound(report, bandwidth.sample(report));
+        bandwidth.start(report);
+      }
+    }
+    if (this.state === 'start') this.#decideStart(report);
+    else this.#decide(report);
+  }
+
+  #endRound(report: AckReport, sample: number): void {
+    const { losses, rtt, target } = this;
+    const bandwidth = this.#bandwidth;
+    bandwidth.round += 1;
+    this.roundEnded = true;
+    const binned = losses.endBin(report.now);
+    if (losses.probeIsOver(report.top)) losses.learn(rtt.longQueue > 2 * target, this.#restore);
+    this.#windowShare += ((report.windowLimited ? 1 : 0) - this.#windowShare) / 4;
+    // While a queue stands, what is lost beyond the path's own loss did not fit: it is no part of the rate.
+    if (rtt.longQueue > 2 * target && this.state !== 'start') sample *= 1 - losses.overload;
+    const raisesOnly = this.state === 'start' || (report.limited && rtt.queue < 2 * target);
+    // A few messages show nothing of a line that was never filled.
+    const shows = this.state !== 'start' || !(report.limited && bandwidth.isSparse(report));
+    if (shows) bandwidth.take(sample, raisesOnly, rtt.queue > Math.max(HIGH * target, rtt.T / 4));
+    if (binned && this.state !== 'drain' && losses.alarming) {
+      this.#slowDown(report, losses.secondAlarm(report.now, Math.max(8 * rtt.T, 1000)));
+    }
+    if (this.#quiet > 0) this.#quiet -= 1;
+    if (this.state === 'start') this.#lookForGrowth(report);
+    else if (this.state === 'cruise') this.#cruise(report);
+    if (binned && !(this.state === 'start' && bandwidth.round < START_ROUNDS)) {
+      const line = this.bw * (this.#windowShare > 0.3 && rtt.queue < target ? GROWTH_MOST + 1 : 1);
+      this.parity.decide(bandwidth.round, losses.last, line, report.window, rtt.T + rtt.ackGap / 2);
+    }
+  }
+
+  #lookForGrowth(report: AckReport): void {
+    if (this.bw > this.#fullBw * START_GROWTH) {
+      this.#fullBw = this.bw;
+      this.#fullRounds = 0;
+    } else if (!report.limited || this.#windowShare > 0.4) {
+      this.#fullRounds += 1;
+    }
+    if (this.#fullRounds >= START_ROUNDS) this.#drain(report);
+  }
+
+  #cruise(report: AckReport): void {
+    const { now } = report;
+    const { rtt, target } = this;
+    const nearCeiling = Math.abs(this.bw / this.#ceiling - 1) < 0.1 && now - this.#ceilingAt < CEILING_MS;
+    const step = nearCeiling ? GROWTH_STEP / 4 : GROWTH_STEP;
+    const grows = rtt.queue < target / 2 && this.#quiet === 0;
+    this.#growth = grows ? Math.min(GROWTH_MOST, this.#growth + step) : 0;
+    if (rtt.longQueue > HIGH * target) {
+      if (this.#highRounds === 0) this.#bwBeforeHigh = this.#bwUndisturbed;
+      this.#highRounds += 1;
+    } else {
+      this.#highRounds = 0;
+      this.#bwUndisturbed = this.bw;
+    }
+    if (this.#undoRound >= 0 && this.#bandwidth.round >= this.#undoRound) {
+      this.#undoRound = -1;
+      // We sent slowly and the queue stayed: other flows fill it, or the route is longer now.
+      if (rtt.base > rtt.longBase + target) this.#bandwidth.reset(Math.max(this.bw, UNDO * this.#bwBeforeHigh));
+    }
+    const due = now - this.#drainAt > Math.max(DRAIN_EVERY, 16 * rtt.T);
+    if (due || this.#highRounds >= HIGH_ROUNDS) this.#drain(report);
+  }
+
+  /** More is lost than the path loses by itself: look whether that goes away when we send slowly, and `act` on it. */
+  #slowDown(report: AckReport, act: boolean): void {
+    const before = this.bw;
+    const { cut } = this.losses;
+    if (act) {
+      // A start sends faster than the rate that it has seen: what did not fit is a share of that.
+      const sent = this.state === 'start' ? START_GAIN : 1;
+      this.#bandwidth.cut(this.bw * Math.min(1, sent * (1 - cut)), report.next);
+      this.#quiet = QUIET_ROUNDS;
+      this.#ceiling = this.bw;
+      this.#ceilingAt = report.now;
+    }
+    this.#drain(report, SLOW_GAIN - Math.min(0.25, cut), before);
+  }
+
+  /** As much is lost although we send slowly, so the loss is the path's: what was taken away is given back. */
+  readonly #restore = (bw: number): void => {
+    this.#quiet = 0;
+    if (bw > this.bw) this.#bandwidth.reset(bw);
+  };
+
+  /** Begins a slow phase; `slow` > 0: because of losses, and `bw` comes back when they do not go away. */
+  #drain(report: AckReport, slow = 0, bw = 0): void {
+    this.state = 'drain';
+    this.#drainAt = report.now;
+    this.#growth = 0;
+    this.#slow = slow;
+    if (this.#highRounds >= HIGH_ROUNDS) this.#undoRound = Number.MAX_SAFE_INTEGER;
+    else this.rtt.nextBase();
+    this.#highRounds = 0;
+    this.losses.startProbe(report.next, slow > 0, bw);
+  }
+
+  #endDrain(report: AckReport): void {
+    this.state = 'cruise';
+    this.#drainAt = report.now;
+    this.#bandwidth.skip = 2;
+    this.losses.stopProbe(report.next);
+    if (this.#undoRound < 0) return;
+    // What is measured from here on is the queue that stays although we went away.
+    this.#undoRound = this.#bandwidth.round + 2;
+    this.rtt.freshBase();
+  }
+
+  #decideStart(report: AckReport): void {
+    const { rtt, bw } = this;
+    if (!rtt.known || bw === 0) return;
+    this.pacing = Math.max(START_GAIN * bw, FIRST_FLIGHT / FIRST_FLIGHT_MS / 10);
+    this.cwnd = Math.max(FIRST_FLIGHT, (2.2 * bw * rtt.base) / this.parity.overhead + bw * rtt.ackGap);
+    const stands = rtt.queue > Math.max(2 * this.target, 0.1 * rtt.T);
+    if (this.#bandwidth.round >= 1 && stands) this.#drain(report);
+  }
+
+  #decide(report: AckReport): void {
+    const { rtt, bw, target } = this;
+    const { overhead } = this.parity;
+    const bdp = (bw * rtt.base) / overhead;
+    let gain = this.#slow > 0 ? this.#slow : DRAIN_GAIN;
+    if (this.state === 'drain') {
+      const elapsed = report.now - this.#drainAt;
+      const empty = report.inflight <= (this.#slow > 0 ? SLOW_TO : DRAIN_TO) * bdp + (bw * rtt.ackGap) / 2;
+      if ((empty && elapsed >= (this.#slow > 0 ? rtt.T : 0)) || elapsed >= 2 * rtt.T) this.#endDrain(report);
+    } else {
+      gain = this.#cruiseGain(report, bdp);
+    }
+    this.pacing = Math.max(bw * gain, RATE_LEAST);
+    const slack = (bw / overhead) * (2 * target + Math.min(60, 1.5 * rtt.ackGap));
+    this.cwnd = Math.max(FLIGHT_LEAST, FLIGHT * bdp + slack + 8);
+  }
+
+  #cruiseGain(report: AckReport, bdp: number): number {
+    const { rtt, target } = this;
+    const pull = (FEEDBACK * (target - rtt.queue)) / rtt.T;
+    let gain = Math.max(0.75, Math.min(1.25, 1 + (this.#growth > 0 ? Math.max(pull, this.#growth) : pull)));
+    if (this.#quiet > 0) gain = Math.min(1, gain);
+    // Where the peer's window is the limit, it is filled again quickly: the line has room.
+    if (this.#windowShare > 0.25 && rtt.queue < target && report.now - this.#ceilingAt > CEILING_MS) {
+      gain = Math.max(gain, report.window < 1.5 * bdp ? 2 : 1.25);
+    }
+    return gain;
+  }
+}
