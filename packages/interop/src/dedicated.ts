@@ -1,4 +1,4 @@
-// Cases that the matrix does not have: a hundred streams at once, a path that loses packets, and a NAT that chooses other ports.
+// Cases that the matrix does not have: a hundred streams at once, and a path that loses packets.
 
 import { transfer } from '@kcptun/testkit/node';
 import { type Settings, USUAL_SETTINGS } from './case.ts';
@@ -94,36 +94,6 @@ export async function runShards(programs: Programs, ends: Ends, settings: Partia
   try {
     await tunnel.during(transfer({ port: tunnel.port, upload: LOSSY_BYTES, download: LOSSY_BYTES, order: 'at-once', seed }));
     return tunnel.client.output + tunnel.server.output;
-  } finally {
-    await tunnel.stop();
-  }
-}
-
-const ROAMING_BYTES = 4 * 1024 * 1024;
-const ROAMING_MOVES = 3;
-
-/**
- * Moves 4 MiB each way in one connection while a NAT gives the client another port three times.
- * @returns from where to where the server says the session went, and how many connections the target saw
- * @throws {Error} with the output of the programs when the transfer fails
- */
-export async function runRoaming(programs: Programs, client: Kind): Promise<{ moves: [string, string][]; connections: number }> {
-  const tunnel = await startTunnel({ programs, client, server: 'ours', settings: USUAL_SETTINGS, relay: () => {} });
-  try {
-    const { port, relay, server, target } = tunnel;
-    const moving = transfer({ port, upload: ROAMING_BYTES, download: ROAMING_BYTES, order: 'at-once' });
-    const said = (count: number): RegExp => new RegExp(`(session of conv [0-9]+ moved from [^]*){${count}}`);
-    const roaming = async (): Promise<void> => {
-      for (let move = 1; move <= ROAMING_MOVES; move++) {
-        const from = tunnel.target.stats.uploaded;
-        while (target.stats.uploaded < from + ROAMING_BYTES / 10) await new Promise((resolve) => setTimeout(resolve, 2));
-        await relay?.changePorts();
-        await server.waitFor(said(move));
-      }
-    };
-    await tunnel.during(Promise.all([moving, roaming()]));
-    const lines = [...server.output.matchAll(/session of conv [0-9]+ moved from ([0-9.:]+) to ([0-9.:]+)/g)];
-    return { moves: lines.map(([, from = '', to = '']) => [from, to]), connections: target.stats.connections };
   } finally {
     await tunnel.stop();
   }

@@ -10,7 +10,6 @@ import {
   runCase,
   runLossy,
   runManyStreams,
-  runRoaming,
   shortPlan,
   titleOf,
 } from '@kcptun/interop';
@@ -103,14 +102,4 @@ if (limit === undefined)
       streamsTest(ends);
       lossTest(ends);
     }
-
-    test.each<Kind>(['new', 'old', 'ours'])('a server of ours follows a client to other ports, in mid-transfer: %s', async (client) => {
-      const { moves, connections } = await lanes.run(() => runRoaming(programs, client));
-      expect(connections).toBe(1);
-      expect(moves.length).toBeGreaterThanOrEqual(3);
-      for (const [index, [from, to]] of moves.entries()) {
-        expect(to).not.toBe(from);
-        if (index > 0) expect(from).toBe(moves[index - 1]?.[1]);
-      }
-    });
   });
