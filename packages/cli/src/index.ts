@@ -38,7 +38,7 @@ export { decodeAsGo, keyOf, rawArguments, rawEnvironment } from './raw-words.ts'
 export { type Origin, SYSTEM_NAMES } from './rules.ts';
 export { clientOptions, runClient, runServer, serverOptions } from './run.ts';
 export { findService } from './services.ts';
-export { memoryLine, settingLines } from './settings-log.ts';
+export { integrityLine, memoryLine, settingLines } from './settings-log.ts';
 export { type SignalSource, type StopHandlers, type StopSignal, stopOnSignals } from './signals.ts';
 export { guardLine, snmpLine } from './snmp-line.ts';
 export { appendSnmpLine } from './snmp-log.ts';

@@ -14,7 +14,7 @@ import { startProfileServer } from './profile-server.ts';
 import { EXIT_FAILURE, EXIT_USAGE, programVersion, readSettings } from './program.ts';
 import { rawArguments, rawEnvironment } from './raw-words.ts';
 import { ServiceManager } from './service-manager.ts';
-import { INTEGRITY_LINE, memoryLine, QPP_LINE, settingLines } from './settings-log.ts';
+import { integrityLine, memoryLine, QPP_LINE, settingLines } from './settings-log.ts';
 import { type StopSignal, stopOnSignals } from './signals.ts';
 import { guardLine, snmpLine } from './snmp-line.ts';
 import { startSnmpLog } from './snmp-log.ts';
@@ -213,7 +213,8 @@ function logSettings<S extends Side>(settings: Settings<S>, tunnel: Tunnel, logg
     if (client) logger.info(`listening on: ${listening}`, { event: 'listening', address: listening });
   } else for (const line of settingLines(side, options, listening)) logger.info(line);
   logger.info(memoryLine(tunnel.memoryBound, tunnel.maxSessions), { event: 'memory', ...tunnel.memoryBound, sessions: tunnel.maxSessions });
-  if (!['aes-128-gcm', 'none', 'null', 'xor'].includes(options.crypt)) logger.info(INTEGRITY_LINE);
+  const integrity = integrityLine(options.crypt);
+  if (integrity !== undefined) logger.info(integrity);
   if (options.QPP) logger.info(QPP_LINE);
   if (!client) for (const address of tunnel.tcpAddresses) logger.info(`Listening on: ${address}/tcp`, { event: 'listening', address });
   if (!client) for (const address of tunnel.addresses) logger.info(`Listening on: ${address}/udp`, { event: 'listening', address });

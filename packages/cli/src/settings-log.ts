@@ -25,9 +25,14 @@ export function memoryLine(bound: MemoryBound, sessions: number): string {
 export const QPP_LINE: string =
   '--QPP must be the same at both ends, --QPPCount and the key too: nothing shows a difference, the data arrive unreadable';
 
-/** For the log of an end whose cipher carries a CRC-32; with `none`, `null` and `xor` a warning says more. */
-export const INTEGRITY_LINE: string =
-  'use --crypt aes-128-gcm where both ends know it: packets of the other ciphers can be altered on the way unnoticed';
+/**
+ * Recommends `aes-128-gcm` to an end whose cipher carries a CRC-32.
+ * @returns `undefined` with `aes-128-gcm`, and with `none`, `null` and `xor`, of which a warning says more
+ */
+export function integrityLine(crypt: string): string | undefined {
+  if (['aes-128-gcm', 'none', 'null', 'xor'].includes(crypt)) return undefined;
+  return `use --crypt aes-128-gcm where both ends know it: packets of ${crypt} can be altered on the way unnoticed`;
+}
 
 function clientLines(o: ClientOptions, listening: string): string[] {
   return [

@@ -6,6 +6,7 @@ import {
   EXIT_OK,
   EXIT_USAGE,
   helpText,
+  integrityLine,
   memoryLine,
   optionsOf,
   parseCommandLine,
@@ -16,6 +17,7 @@ import {
   settingLines,
   stopOnSignals,
 } from '@kcptun/cli';
+import { CRYPT_METHODS } from '@kcptun/crypt';
 import { memoryBound } from '@kcptun/tunnel';
 import { describe, expect, test } from 'vitest';
 
@@ -90,6 +92,18 @@ test('the line about memory names the flags that bound it', () => {
   expect(memoryLine(bound, 3)).toBe(
     'memory at worst: 6.3 MB a session (sndwnd 0.4, rcvwnd 1.5, smuxbuf 4.2, compression 0.2), 4.5 MB more a connection; sessions: up to 3',
   );
+});
+
+describe('every cipher that is no aes-128-gcm is advised against', () => {
+  test.each(CRYPT_METHODS)('%s', async (crypt) => {
+    const { result } = await invoke('client', ['-r', 'h:1', '--key', 'k', '--crypt', crypt]);
+    if (typeof result === 'number') throw new Error('not run');
+    const lines = [...result.warnings, integrityLine(crypt) ?? ''].filter((line) => line.includes('use --crypt aes-128-gcm'));
+    expect(lines).toHaveLength(crypt === 'aes-128-gcm' ? 0 : 1);
+    for (const line of lines) expect(line).toContain(crypt);
+    // Defaults start without a warning: what is a warning there is overlooked where it matters.
+    expect(result.warnings).toHaveLength(['none', 'null', 'xor'].includes(crypt) ? 1 : 0);
+  });
 });
 
 test('settings lines of the client', () => {

@@ -87,6 +87,16 @@ describe('start', () => {
     expect(serverLines).toContain(`target: 127.0.0.1:${target.port}`);
   });
 
+  test.each(['aes', 'salsa20', 'aes-128-gcm'])('recommends aes-128-gcm at both ends, unless it is that: %s', async (crypt) => {
+    const target = await newTarget();
+    const { client, server, port } = await startPair(target.port, ['--crypt', crypt]);
+    // By the time that bytes have passed, both have said all there is to say about their start.
+    await transfer({ port, upload: 1, download: 1 });
+    const line = `use --crypt aes-128-gcm where both ends know it: packets of ${crypt} can be altered on the way unnoticed`;
+    const times = crypt === 'aes-128-gcm' ? 0 : 1;
+    for (const program of [client, server]) expect(messages(program.output).filter((said) => said === line)).toHaveLength(times);
+  });
+
   test('a file wins over flags, and says so; unknown keys are named', async () => {
     const config = file('client.json', '{ "MTU": 1200, "rcvwnd": 2048, "keyy": "x", "key": "from the file", "localaddr": "127.0.0.1:0" }');
     const client = start('client', ['-r', '127.0.0.1:1', '--mtu', '1300', '--key', 'from the flag', '-c', config]);
