@@ -22,6 +22,8 @@ export interface Settings {
   readonly conn: number;
   /** `--QPP`. */
   readonly qpp: boolean;
+  /** Our end runs `--mode auto` and gets no windows: it finds what it needs. */
+  readonly auto?: boolean;
   /** `--closewait` of our server, 0 by default. */
   readonly closewait?: number;
   /** Flags of either end that win over those of the settings above. */
@@ -58,16 +60,18 @@ const KEY = 'interop key';
 /** The command line of a program. */
 export function flagsFor(slot: Slot, settings: Settings): string[] {
   const [dataShards, parityShards] = (slot.role === 'client' ? settings.clientFec : settings.serverFec).split('/') as [string, string];
+  const auto = settings.auto === true && slot.kind === 'ours';
+  const windows = auto ? [] : ['--sndwnd', '1024', '--rcvwnd', '1024'];
   const flags = [
     ...(slot.role === 'client'
       ? ['--localaddr', slot.listen, '--remoteaddr', slot.forward, '--conn', String(settings.conn)]
       : ['--listen', slot.listen, '--target', slot.forward]),
-    ...['--key', KEY, '--crypt', settings.crypt, '--mode', settings.mode, '--mtu', String(settings.mtu)],
+    ...['--key', KEY, '--crypt', settings.crypt, '--mode', auto ? 'auto' : settings.mode, '--mtu', String(settings.mtu)],
     ...['--datashard', dataShards, '--parityshard', parityShards],
     // The default of --smuxver differs between the versions, so it is always said.
-    ...['--smuxver', String(settings.smuxver), '--sndwnd', '1024', '--rcvwnd', '1024', '--quiet'],
+    ...['--smuxver', String(settings.smuxver), ...windows, '--quiet'],
   ];
-  if (settings.mode === 'manual') flags.push(...MANUAL_MODE);
+  if (settings.mode === 'manual' && !auto) flags.push(...MANUAL_MODE);
   if (settings.nocomp) flags.push('--nocomp');
   if (settings.qpp) flags.push('--QPP', '--QPPCount', '61');
   // Servers pass an end of stream on after 30 s by default; the old version knows no such delay and no such flag.

@@ -21,8 +21,8 @@ const LOSSY_BYTES = 2 * 1024 * 1024;
  * @returns the most streams that the target saw open at the same time
  * @throws {Error} with the output of the programs when a transfer fails
  */
-export async function runManyStreams(programs: Programs, ends: Ends): Promise<number> {
-  const tunnel = await startTunnel({ programs, ...ends, settings: USUAL_SETTINGS });
+export async function runManyStreams(programs: Programs, ends: Ends, settings: Partial<Settings> = {}): Promise<number> {
+  const tunnel = await startTunnel({ programs, ...ends, settings: { ...USUAL_SETTINGS, ...settings } });
   try {
     const { port, target } = tunnel;
     const gate = target.opened(STREAMS);
@@ -50,11 +50,11 @@ export interface LossyResult {
  * Moves 2 MiB each way over a path that loses 8 % of the datagrams in both directions.
  * @throws {Error} with the output of the programs when a transfer fails
  */
-export async function runLossy(programs: Programs, ends: Ends): Promise<LossyResult> {
+export async function runLossy(programs: Programs, ends: Ends, settings: Partial<Settings> = {}): Promise<LossyResult> {
   const tunnel = await startTunnel({
     programs,
     ...ends,
-    settings: USUAL_SETTINGS,
+    settings: { ...USUAL_SETTINGS, ...settings },
     relay(relay) {
       relay.up.setLoss(LOSS).setDelay(2);
       relay.down.setLoss(LOSS).setDelay(2);

@@ -1,7 +1,7 @@
 // Runs one case of the matrix: a large exchange, then the small ones, then a look at the counters of both programs.
 
 import { touch, transfer } from '@kcptun/testkit/node';
-import { sizesFor } from './case.ts';
+import { type Settings, sizesFor } from './case.ts';
 import type { PlannedCase } from './plan.ts';
 import type { Kind, Programs, Role } from './programs.ts';
 import { startTunnel, type Tunnel } from './tunnel.ts';
@@ -9,16 +9,17 @@ import { startTunnel, type Tunnel } from './tunnel.ts';
 /**
  * Runs one case.
  * @param us - what stands opposite of the case's Go program
+ * @param more - settings that no plan has
  * @throws {Error} with the output of the programs, when a byte is wrong, something takes too long or errors were counted
  */
-export async function runCase(programs: Programs, planned: PlannedCase, us: Kind): Promise<void> {
+export async function runCase(programs: Programs, planned: PlannedCase, us: Kind, more: Partial<Settings> = {}): Promise<void> {
   const [version, role] = planned.peer.split(' ') as [Kind, Role];
   const [clientFec, serverFec] = planned.fec.split(' ') as [string, string];
   const tunnel = await startTunnel({
     programs,
     client: role === 'client' ? version : us,
     server: role === 'server' ? version : us,
-    settings: { ...planned, clientFec, serverFec },
+    settings: { ...planned, clientFec, serverFec, ...more },
   });
   try {
     await tunnel.during(exchange(tunnel, planned));
