@@ -134,6 +134,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#flight = new SessionFlight(this.kcp, p, context.flight, () => context.wake(this));
     this.#pacer = p.rateLimit > 0 && !p.auto ? new Pacer(p.rateLimit, Math.min(p.mtu, MAX_DATAGRAM), now) : undefined;
     this.#pace(p.dataShards, fecEnabled(p) ? p.parityShards : 0);
+    if (this.#sentCounts !== undefined) this.kcp.auto?.controller.parity.adopt(p.dataShards, 0);
   }
 
   /** Remote path of the peer, as the transport numbered it. */
@@ -401,6 +402,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     if (decision === 'open' || encoder === undefined) return;
     this.#sentCounts = undefined;
     encoder.holdsParity = decision === 'silent';
+    this.kcp.auto?.controller.parity.adopt(dataShards, parityShards);
     if (decision === 'own') return;
     if (decision === 'follow') {
       encoder.changeShards(dataShards, parityShards);

@@ -60,7 +60,6 @@ export class AutoSender implements SendStrategy {
   readonly #tail: TailBudget = new TailBudget();
   readonly #tokens: TokenBucket;
   readonly #probe: ProbeTimer = new ProbeTimer();
-  readonly #overtaken: number;
   #una: number;
   #heard = false;
   #load = 0;
@@ -92,7 +91,6 @@ export class AutoSender implements SendStrategy {
     const { dataShards = 0, parityShards = 0 } = options;
     this.controller = new RateController(dataShards, parityShards);
     this.#flying = new InFlight(this.window, this.controller.losses);
-    this.#overtaken = dataShards > 0 ? Math.max(OVERTAKEN, dataShards + parityShards + 2) : OVERTAKEN;
     this.#tokens = new TokenBucket(options.rateLimit ?? Number.POSITIVE_INFINITY);
   }
 
@@ -163,7 +161,8 @@ export class AutoSender implements SendStrategy {
   }
 
   get #overtakenNow(): number {
-    return this.controller.parity.count > 0 ? this.#overtaken : OVERTAKEN;
+    const { parity } = this.controller;
+    return parity.count > 0 ? Math.max(OVERTAKEN, parity.group + 2) : OVERTAKEN;
   }
 
   /** Conclusions from one datagram of the peer. */

@@ -13,8 +13,8 @@ const LOSS_MOST = 0.4;
 export class ParityChooser {
   /** Parity packets of a group now. */
   count: number;
-  readonly #dataShards: number;
-  readonly #most: number;
+  #dataShards: number;
+  #most: number;
   #fresh = FRESH;
   #steady = 0;
   #changedIn: number = Number.NEGATIVE_INFINITY;
@@ -28,6 +28,23 @@ export class ParityChooser {
     this.#dataShards = dataShards;
     this.#most = dataShards > 0 ? most : 0;
     this.count = this.#most;
+  }
+
+  /** Packets of a full group. */
+  get group(): number {
+    return this.#dataShards + this.#most;
+  }
+
+  /**
+   * The groups have other counts from now on.
+   * @param most - parity packets of a full group; 0: none may leave
+   */
+  adopt(dataShards: number, most: number): void {
+    this.#dataShards = dataShards;
+    this.#most = dataShards > 0 ? most : 0;
+    this.#steady = Math.min(this.#steady, this.#most);
+    this.#leftOf = -1;
+    this.count = this.#fresh > 0 ? this.#most : this.#steady;
   }
 
   /** Datagrams per segment. */
