@@ -17,6 +17,8 @@ export interface AckReport {
   next: number;
   /** Whether the sender could not or would not fill the line since the round began. */
   limited: boolean;
+  /** The program had no processor for a while: what waited for it looks as if it came late. */
+  late: boolean;
   /** Transmissions on their way. */
   inflight: number;
   /** The window in segments. */

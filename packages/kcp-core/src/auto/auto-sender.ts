@@ -27,6 +27,8 @@ import { TokenBucket } from './token-bucket.ts';
 const OVERTAKEN = 3;
 /** Ms between copies. */
 const COPY_GAP = 3;
+/** A timer that fires so many ms late, or later: the program had no processor. */
+const LATE = 8;
 
 /** Why the last flush sent no more. */
 type Blocked = 'nothing' | 'rate' | 'quota' | 'flight' | 'window' | 'application';
@@ -66,6 +68,8 @@ export class AutoSender implements SendStrategy {
   #limited = false;
   #blocked: Blocked = 'nothing';
   #idleAt = -1;
+  /** When the last flush wanted the next one. */
+  #dueAt: number = Number.POSITIVE_INFINITY;
   readonly #report: AckReport = {
     now: 0,
     rtt: -1,
@@ -76,6 +80,7 @@ export class AutoSender implements SendStrategy {
     topLoad: 0,
     next: 0,
     limited: false,
+    late: false,
     inflight: 0,
     window: 0,
     windowLimited: false,
@@ -145,6 +150,7 @@ export class AutoSender implements SendStrategy {
     if (now >= this.#probe.at) this.#probeNow(now, writer);
     if (now >= this.#flying.detectAt) this.#flying.detect(now, this.#overtakenNow);
     this.#pump(now, writer);
+    this.#dueAt = this.earliest;
     return this.interval;
   }
 
@@ -187,6 +193,7 @@ export class AutoSender implements SendStrategy {
     report.topLoad = flying.topLoad;
     report.next = flying.transmissions.next;
     report.limited = this.#limited;
+    report.late = now > this.#dueAt + LATE;
     report.inflight = flying.count;
     report.window = this.#windowSize;
     report.windowLimited = this.#blocked === 'window';

@@ -13,6 +13,7 @@ const ROUND_GAPS = 3;
 /** A shorter train shows no rate. */
 const TRAIN_LEAST = 32;
 const TRAIN_MS = 4;
+const TRAIN_GAPS = 2;
 
 /** Rounds and the rates that they showed, in full datagrams per ms. */
 export class Bandwidth {
@@ -44,9 +45,13 @@ export class Bandwidth {
     return report.topLoad - this.#startLoad < TRAIN_LEAST;
   }
 
-  /** Whether the load since the round began is long enough a train to show the rate before the round ends. */
-  isTrain(report: AckReport): boolean {
-    return this.#end >= 0 && report.topLoad - this.#startLoad >= TRAIN_LEAST && report.now - this.#startAt >= TRAIN_MS;
+  /**
+   * Whether the load since the round began is long enough a train to show the rate before the round ends.
+   * Acknowledgements come in clumps, and part of one must not count as a rate.
+   */
+  isTrain(report: AckReport, ackGap: number): boolean {
+    if (this.#end < 0 || report.topLoad - this.#startLoad < TRAIN_LEAST) return false;
+    return report.now - this.#startAt >= Math.max(TRAIN_MS, TRAIN_GAPS * ackGap);
   }
 
   /** Whether a round ends with this report. The first one only begins. */

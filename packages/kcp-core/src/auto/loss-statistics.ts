@@ -41,6 +41,8 @@ export class LossStatistics {
   #bad = 0;
   #big = false;
   #alarmAt: number = NONE;
+  /** Transmissions before this one left at a rate that was too high. */
+  #validFrom = 0;
   // The probe: transmissions from..to that left slowly.
   #probing = false;
   #lossy = false;
@@ -59,6 +61,7 @@ export class LossStatistics {
 
   /** Transmission `txi` is decided. */
   resolve(txi: number, lost: boolean): void {
+    if (txi < this.#validFrom) return;
     this.#count += 1;
     if (lost) this.#lost += 1;
     if (!this.#probing || txi < this.#from || txi >= this.#to) return;
@@ -68,6 +71,7 @@ export class LossStatistics {
 
   /** Transmission `txi` was taken for lost and has arrived. */
   takeBack(txi: number): void {
+    if (txi < this.#validFrom) return;
     this.#lost -= 1;
     if (this.#probing && txi >= this.#from && txi < this.#to) this.#probeLost -= 1;
   }
@@ -96,6 +100,15 @@ export class LossStatistics {
   /** Share by which a rate that overflows should fall. */
   get cut(): number {
     return Math.min(0.5, Math.max(0, this.last - this.own));
+  }
+
+  /** What left before transmission `next` left at a rate that was too high: its losses show nothing more. */
+  forgetBefore(next: number): void {
+    this.#validFrom = next;
+    this.#count = 0;
+    this.#lost = 0;
+    this.#bad = 0;
+    this.#big = false;
   }
 
   /** Whether the last bins lost so much that something must be done. */

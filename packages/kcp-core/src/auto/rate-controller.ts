@@ -116,11 +116,13 @@ export class RateController {
     const { rtt, losses } = this;
     const bandwidth = this.#bandwidth;
     if (report.acked > 0) rtt.noteAcks(report.now);
-    if (report.rtt >= 0) rtt.note(report.now, report.rtt);
-    if (this.state === 'start' && losses.overflowing) this.#slowDown(report, true);
-    if (report.advanced) {
+    if (report.rtt >= 0 && !report.late) rtt.note(report.now, report.rtt);
+    if (this.state === 'start' && this.bw > 0 && losses.overflowing) this.#slowDown(report, true);
+    if (report.late) {
+      bandwidth.start(report);
+    } else if (report.advanced) {
       // A short train shows the line at once.
-      if (this.state === 'start' && bandwidth.isTrain(report)) {
+      if (this.state === 'start' && bandwidth.isTrain(report, rtt.ackGap)) {
         bandwidth.rate = Math.max(bandwidth.rate, bandwidth.sample(report) * (1 - losses.excess));
       }
       if (bandwidth.ends(report, rtt.ackGap)) {
@@ -146,7 +148,7 @@ export class RateController {
     // A few messages show nothing of a line that was never filled.
     const shows = this.state !== 'start' || !(report.limited && bandwidth.isSparse(report));
     if (shows) bandwidth.take(sample, raisesOnly, rtt.queue > Math.max(HIGH * target, rtt.T / 4));
-    if (binned && this.state !== 'drain' && losses.alarming) {
+    if (binned && this.state !== 'drain' && this.bw > 0 && losses.alarming) {
       this.#slowDown(report, losses.secondAlarm(report.now, Math.max(8 * rtt.T, 1000)));
     }
     if (this.#quiet > 0) this.#quiet -= 1;
@@ -165,7 +167,7 @@ export class RateController {
     } else if (!report.limited || this.#windowShare > 0.4) {
       this.#fullRounds += 1;
     }
-    if (this.#fullRounds >= START_ROUNDS) this.#drain(report);
+    if (this.#fullRounds >= START_ROUNDS && this.bw > 0) this.#drain(report);
   }
 
   #cruise(report: AckReport): void {
@@ -214,6 +216,7 @@ export class RateController {
 
   /** Begins a slow phase; `slow` > 0: because of losses, and `bw` comes back when they do not go away. */
   #drain(report: AckReport, slow = 0, bw = 0): void {
+    if (this.state === 'start' || slow > 0) this.losses.forgetBefore(report.next);
     this.state = 'drain';
     this.#drainAt = report.now;
     this.#growth = 0;

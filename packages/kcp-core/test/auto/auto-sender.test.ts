@@ -54,6 +54,18 @@ describe('100 Mbit/s and 100 ms', () => {
     expect(excess(line.flows[0]!)).toBeLessThan(0.1);
   });
 
+  // Before, what had waited for the sender's processor looked like a queue, and the rate fell to a fifth.
+  test.each([
+    { loss: 0, every: 1000, least: 80 },
+    { loss: 0.1, every: 1000, least: 65 },
+    { loss: 0.01, every: 300, least: 45 },
+  ])('both ends lose their processor for 20 to 150 ms every $every ms, $loss lost', ({ loss, every, least }) => {
+    for (const seed of [1, 2, 3]) {
+      const { goodput } = measure({ rate: 100, rtt: 100, loss, stalls: every, seed }, 3000, 12_000);
+      expect(goodput[0], `seed ${seed}`).toBeGreaterThan(least);
+    }
+  });
+
   test('up to 50 ms of jitter do not look like losses', () => {
     const { goodput, line } = measure({ rate: 100, rtt: 100, jitter: 50, loss: 0.01, seed: 3 }, 3000, 9000);
     expect(goodput[0]).toBeGreaterThan(0.75 * 94);

@@ -21,6 +21,8 @@ export interface LineOptions {
   jitter?: number;
   /** Timers fire up to so many ms late. */
   lateness?: number;
+  /** Each end gets no processor for 20 to 150 ms, on average every so many ms. What comes meanwhile waits. */
+  stalls?: number;
   up?: boolean;
 }
 
@@ -157,6 +159,7 @@ export class Line {
   readonly #arrivals: Arrivals = new Arrivals();
   readonly #random: Random;
   readonly #timers: Map<Kcp, number> = new Map();
+  readonly #stalls: Map<Kcp, { from: number; until: number }> = new Map();
   #order = 0;
   readonly #chunk: Uint8Array = new Uint8Array(64 * 1376);
   readonly #buffer: Uint8Array = new Uint8Array(65536);
@@ -234,7 +237,7 @@ export class Line {
     const at = end.nextTimeout(this.now);
     if (at === undefined) return Number.POSITIVE_INFINITY;
     const { lateness = 1 } = this.options;
-    const fires = Math.max(at, this.now + 0.05) + lateness * this.#random.float();
+    const fires = this.#awake(end, Math.max(at, this.now + 0.05) + lateness * this.#random.float());
     this.#timers.set(end, fires);
     return fires;
   }
@@ -244,7 +247,27 @@ export class Line {
     if (at !== undefined) this.#arrivals.push({ at, order: this.#order++, packet, end });
   }
 
-  #arrive({ packet, end }: Arrival): void {
+  /** When an end does what is due at `at`: then, or once it has the processor again. */
+  #awake(end: Kcp, at: number): number {
+    const { stalls } = this.options;
+    if (stalls === undefined) return at;
+    let stall = this.#stalls.get(end) ?? { from: 0, until: 0 };
+    while (stall.until <= at) {
+      const from = stall.until + 2 * stalls * this.#random.float();
+      stall = { from, until: from + 20 + 130 * this.#random.float() };
+      if (from > at) break;
+    }
+    this.#stalls.set(end, stall);
+    return at < stall.from ? at : stall.until;
+  }
+
+  #arrive(arrival: Arrival): void {
+    const { packet, end } = arrival;
+    const at = this.#awake(end, this.now);
+    if (at > this.now) {
+      this.#arrivals.push({ ...arrival, at });
+      return;
+    }
     end.input(packet, 0, packet.length, this.now);
     const flow = this.flows.find((each) => each.receiver === end);
     if (flow !== undefined) {
