@@ -1,10 +1,12 @@
 // One stream of a session: two independent directions, each ended by FIN (PROTOCOL smux §7).
 //
 //   sending:    write (lent) -> queue -> PSH ... -> end() -> FIN behind all data
-//               reset() drops the queue: empty PSH, FIN (ours only: everybody else ignores the PSH)
+//               bytes that are dropped: empty PSH, FIN (ours only: everybody else ignores the PSH)
 //   receiving:  PSH -> received -> take() -> consumed() -> tokens back to the bucket, UPD (version 2)
 //
-// The session forgets a stream when FIN was sent and either FIN was received and all bytes were taken, or the owner closed it.
+// The session forgets a stream when FIN was sent and either FIN was received and all bytes were
+// taken, or the owner closed it. So whatever ends the sending direction schedules its FIN at once:
+// a later `end` does nothing.
 
 import { ByteQueue, type Chunk, checkBytes, checkInteger } from '@kcptun/common';
 import { SmuxError } from './errors.ts';
@@ -39,12 +41,15 @@ export class SmuxStream {
   #lastLength = 0;
   #refusing = false;
   #endCalled = false;
+  /** The FIN that is due, or was sent last, is that of a reset. */
   #cut = false;
   /** A second FIN is to follow the first: nobody takes what the peer sends. */
   #farewell = false;
-  #cutSeen = false;
+  #markSeen = false;
   #finSent = false;
   #finSeen = false;
+  /** The peer's first FIN was not that of a reset: what came before it is all. */
+  #complete = false;
   #removed = false;
   #stuckSince = Number.POSITIVE_INFINITY;
   #stuckLength = 0;
@@ -74,9 +79,12 @@ export class SmuxStream {
     return this.#received.length;
   }
 
-  /** End of stream: the peer's FIN has arrived and every byte before it was taken. */
+  /**
+   * End of stream: the peer's FIN has arrived and every byte before it was taken. Stays false when
+   * the FIN is that of a reset: what came is not all, and `error` says so.
+   */
   get finReceived(): boolean {
-    return this.#finSeen && this.#received.length === 0;
+    return this.#complete && this.#received.length === 0;
   }
 
   /** Whether the stream is over: closed by its owner, ended in both directions, or its session has ended. */
@@ -156,15 +164,21 @@ export class SmuxStream {
   }
 
   /**
-   * Gives the stream up: what was not taken is dropped, unread bytes return to the bucket, data that still arrives is thrown away. Without a
-   * preceding `end`, unsent bytes are dropped and FIN follows at once; after `end` they are still sent, however long
-   * the peer takes to open a window for them, unless streams like this one have more than `MAX_CLOSED_BYTES`. Behind
-   * them a peer of this implementation learns that nothing more is taken, as with `reset`: it would wait for a window
-   * as long as the session lives. Further calls do nothing.
+   * Gives the stream up: what was not taken is dropped, unread bytes return to the bucket, data
+   * that still arrives is thrown away. Further calls do nothing. What the peer learns depends on
+   * the bytes that were not sent yet:
+   *
+   * - none: FIN, as from upstream (PROTOCOL smux §7). The peer may still send and wait for a window;
+   * - some, and no `end`: they are dropped, and FIN is that of a reset;
+   * - some, and `end`: they are still sent, however long the peer takes to open a window for them,
+   *   unless streams like this one have more than `MAX_CLOSED_BYTES`. Behind their FIN a peer of
+   *   this implementation learns that nothing more is taken, as with `reset`: otherwise it would
+   *   wait for a window as long as the session lives.
    */
   close(): void {
     if (this.abandoned) return;
-    this.#farewell = this.#endCalled && this.queue.length > 0;
+    if (this.queue.length > 0 && this.#endCalled) this.#farewell = true;
+    else if (this.queue.length > 0) this.#cut = true;
     this.#giveUp();
   }
 
@@ -176,9 +190,9 @@ export class SmuxStream {
     if (this.abandoned) return;
     if (!this.#removed) {
       this.queue.clear();
-      this.#cut = true;
       // After an end that was orderly a second FIN follows: it is not about what was sent but about what is not taken any more.
-      this.#finSent = false;
+      this.#finSent &&= this.#cut;
+      this.#cut = true;
     }
     this.#giveUp();
   }
@@ -203,7 +217,7 @@ export class SmuxStream {
     return written;
   }
 
-  /** @internal Whether the FIN that is being written ends data that is not complete. */
+  /** @internal Whether the FIN that is being written is that of a reset. */
   get cut(): boolean {
     return this.#cut;
   }
@@ -235,15 +249,16 @@ export class SmuxStream {
 
   /** @internal FIN was written. */
   handleFinSent(): void {
-    this.#cut = this.#farewell && !this.#finSeen;
+    const again = this.#farewell && !this.#cut && !this.#finSeen;
     this.#farewell = false;
-    this.#finSent = !this.#cut;
+    if (again) this.#cut = true;
+    else this.#finSent = true;
     this.#settle();
   }
 
   /** @internal Payload of a PSH, or a part of it, with `left` bytes of the PSH behind it; false when nobody wants it. */
   handlePayload(bytes: Uint8Array, offset: number, length: number, left: number): boolean {
-    this.#cutSeen = false;
+    this.#markSeen = false;
     if (this.abandoned || this.#finSeen) return false;
     if (this.#hub.budget.receive(this.receiveWindow, length)) this.#hub.writer.sendUpdate(this);
     this.#received.append(bytes, offset, length, length + left);
@@ -253,21 +268,16 @@ export class SmuxStream {
 
   /** @internal A PSH without payload: right before a FIN it marks a reset. */
   handleMark(): void {
-    this.#cutSeen = true;
+    this.#markSeen = true;
   }
 
   /** @internal The peer's FIN. */
   handleFin(): void {
-    if (this.#cutSeen && this.#error === undefined) {
-      this.#error = new SmuxError('KCPTUN_ERR_SMUX_RESET', 'the other end was reset');
-      // Whoever resets takes nothing any more and opens no window: what waits would wait for ever.
-      this.queue.clear();
-      this.#endCalled = true;
-      this.#hub.notifyReadable(this);
-      if (this.abandoned) this.drop();
-    }
+    // Whoever resets takes nothing any more and opens no window: what waits would wait for ever.
+    if (this.#markSeen) this.#fail(new SmuxError('KCPTUN_ERR_SMUX_RESET', 'the other end was reset'));
     if (this.#finSeen) return;
     this.#finSeen = true;
+    this.#complete = !this.#markSeen;
     this.#hub.budget.finish(this.receiveWindow);
     this.#hub.notifyReadable(this);
     this.#settle();
@@ -275,14 +285,9 @@ export class SmuxStream {
 
   /** @internal The peer's UPD. */
   handleUpdate(consumed: number, window: number): void {
-    if (!this.sendWindow.update(consumed, window) && this.#error === undefined) {
-      // Upstream fails the writer only; the session goes on (PROTOCOL smux §5).
-      this.#error = new SmuxError('KCPTUN_ERR_SMUX_CONSUMED', 'peer consumed more than sent');
-      this.queue.clear();
-      this.#endCalled = true;
-      this.#hub.notifyReadable(this);
-    }
-    this.#hub.writer.schedule(this);
+    if (this.sendWindow.update(consumed, window)) this.#hub.writer.schedule(this);
+    // Upstream fails the writer only; the session goes on (PROTOCOL smux §5).
+    else this.#fail(new SmuxError('KCPTUN_ERR_SMUX_CONSUMED', 'peer consumed more than sent'));
   }
 
   /** @internal Time has passed: notes whether the stream is closed and waits for a window. */
@@ -320,8 +325,20 @@ export class SmuxStream {
     this.#hub.notifyReadable(this);
   }
 
+  /** Nothing can be sent any more. The owner learns why, and the peer if it has not got all. */
+  #fail(error: SmuxError): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    if (!this.#endCalled || this.queue.length > 0) this.#cut = true;
+    this.queue.clear();
+    this.#endCalled = true;
+    this.#hub.writer.schedule(this);
+    this.#hub.notifyReadable(this);
+  }
+
   #settle(): void {
-    if (this.#removed || !this.#finSent || !(this.abandoned || this.finReceived)) return;
+    const ended = this.#finSeen && this.#received.length === 0;
+    if (this.#removed || !this.#finSent || !(this.abandoned || ended)) return;
     this.#removed = true;
     // A later stream may have the same id if the peer reuses it: only this one is taken out.
     if (this.#hub.streams.get(this.sid) === this) this.#hub.streams.delete(this.sid);

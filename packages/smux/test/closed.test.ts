@@ -1,8 +1,8 @@
 // Streams that are closed here and have bytes left, for a peer that reads later, or never.
 
 import { describe, expect, test } from 'vitest';
-import { MAX_CLOSED_BYTES, MAX_CLOSED_STREAMS } from '../src/index.ts';
-import { Pair, pattern } from './support.ts';
+import { MAX_CLOSED_BYTES, MAX_CLOSED_STREAMS, type SmuxStream } from '../src/index.ts';
+import { Pair, pattern, readAll } from './support.ts';
 
 const START = 262_144;
 
@@ -10,40 +10,47 @@ describe('a closed stream whose peer takes nothing any more', () => {
   const beyondWindow = 300_000;
   const second = 1000;
 
-  /** A stream with more bytes than the window, ended and closed here; the peer has closed, too. */
-  function stuck(version: 1 | 2): Pair {
-    const pair = new Pair({ version });
+  /** A stream that its peer `does` something with, and the client closes with bytes behind its end. */
+  function closeWithRest(pair: Pair, does: (far: SmuxStream) => void, bytes: Uint8Array = pattern(0, beyondWindow)): SmuxStream {
     const [near, far] = pair.open();
-    near.write(pattern(0, beyondWindow));
+    near.write(bytes);
     near.end();
-    far.close();
+    does(far);
     pair.pump();
     near.close();
+    return far;
+  }
+
+  /** Such a stream whose peer has closed, too. */
+  function stuck(version: 1 | 2): Pair {
+    const pair = new Pair({ version });
+    closeWithRest(pair, (far) => far.close());
     pair.pump();
     return pair;
   }
 
+  /** Takes and reports one chunk; returns its length. */
+  function readChunk(stream: SmuxStream, pair: Pair): number {
+    const chunk = stream.take();
+    if (chunk === undefined) return 0;
+    const length = chunk.end - chunk.start;
+    stream.consumed(length);
+    pair.pool.release(chunk);
+    pair.pump();
+    return length;
+  }
+
   test('is kept for an hour, and sends what it has when its peer reads', () => {
     const pair = new Pair({ version: 2 });
-    const [near, far] = pair.open();
-    near.write(pattern(0, beyondWindow));
-    near.end();
-    far.end();
-    pair.pump();
-    near.close();
+    const far = closeWithRest(pair, (stream) => stream.end());
     for (let now = 0; now <= 3600 * second; now += 10 * second) {
       pair.client.handleTimeout(now);
       pair.server.handleTimeout(now);
       pair.pump();
     }
     let received = 0;
-    while (received < beyondWindow) {
-      const chunk = far.take()!;
-      received += chunk.end - chunk.start;
-      far.consumed(chunk.end - chunk.start);
-      pair.pool.release(chunk);
-      pair.pump();
-    }
+    for (let length = 1; length > 0; received += length) length = readChunk(far, pair);
+    expect(received).toBe(beyondWindow);
     expect(far.finReceived).toBe(true);
     expect(pair.client.takeDropped()).toBe(0);
   });
@@ -52,12 +59,7 @@ describe('a closed stream whose peer takes nothing any more', () => {
     const pair = new Pair({ version: 2 });
     const left = 1024 * 1024;
     for (let made = 0; made < 6; made++) {
-      const [near, far] = pair.open();
-      near.write(pattern(0, beyondWindow + left));
-      near.end();
-      far.close();
-      pair.pump();
-      near.close();
+      closeWithRest(pair, (far) => far.close(), pattern(0, beyondWindow + left));
       pair.client.handleTimeout(made * second);
     }
     for (let now = 10 * second; now <= 60 * second; now += 10 * second) {
@@ -80,48 +82,29 @@ describe('a closed stream whose peer takes nothing any more', () => {
   test('gives way when they are too many', () => {
     const pair = new Pair({ version: 2 });
     const bytes = pattern(0, START + 100);
-    for (let made = 0; made <= MAX_CLOSED_STREAMS + 9; made++) {
-      const [near, far] = pair.open();
-      near.write(bytes);
-      near.end();
-      far.close();
-      pair.pump();
-      near.close();
-    }
+    for (let made = 0; made <= MAX_CLOSED_STREAMS + 9; made++) closeWithRest(pair, (far) => far.close(), bytes);
     for (const now of [0, 10, 60, 70]) pair.client.handleTimeout(now * second);
     expect(pair.client.streamCount).toBe(MAX_CLOSED_STREAMS);
   });
 
   test('is kept while its peer reads, however slowly', () => {
     const pair = new Pair({ version: 2 });
-    const [near, far] = pair.open();
-    near.write(pattern(0, beyondWindow));
-    near.end();
-    far.end();
-    pair.pump();
-    near.close();
+    const far = closeWithRest(pair, (stream) => stream.end());
     let received = 0;
-    for (let now = 0; received < beyondWindow; now += 50 * second) {
+    for (let now = 0, length = 1; length > 0; now += 50 * second, received += length) {
       pair.client.handleTimeout(now);
       pair.server.handleTimeout(now);
       pair.pump();
-      const chunk = far.take()!;
-      received += chunk.end - chunk.start;
-      far.consumed(chunk.end - chunk.start);
-      pair.pool.release(chunk);
-      pair.pump();
+      length = readChunk(far, pair);
     }
+    expect(received).toBe(beyondWindow);
     expect(far.finReceived).toBe(true);
     expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
   });
 
   test('ends when a peer of this implementation resets the stream', () => {
     const pair = stuck(2);
-    const [near, far] = pair.open();
-    near.write(pattern(0, beyondWindow));
-    near.end();
-    pair.pump();
-    near.close();
+    const far = closeWithRest(pair, () => {});
     pair.pump();
     expect(pair.client.streamCount).toBe(2);
     far.reset();
@@ -139,12 +122,7 @@ describe('a closed stream whose peer takes nothing any more', () => {
     pair.pump();
     far.close();
     let received = 0;
-    for (let chunk = near.take(); chunk !== undefined; chunk = near.take()) {
-      received += chunk.end - chunk.start;
-      near.consumed(chunk.end - chunk.start);
-      pair.pool.release(chunk);
-      pair.pump();
-    }
+    for (let length = 1; length > 0; received += length) length = readChunk(near, pair);
     expect([received, near.finReceived, near.error?.code]).toEqual([beyondWindow, true, 'KCPTUN_ERR_SMUX_RESET']);
     near.close();
     pair.pump();
@@ -153,6 +131,39 @@ describe('a closed stream whose peer takes nothing any more', () => {
 
   test('is no matter with version 1, whose peer throws away what nobody reads', () => {
     const pair = stuck(1);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+});
+
+describe('the end of a stream that was cut short', () => {
+  test('a close that drops bytes is no orderly end', () => {
+    const pair = new Pair({ version: 2 });
+    const [near, far] = pair.open();
+    near.write(pattern(0, 100));
+    pair.pump();
+    near.write(pattern(0, 100));
+    near.close();
+    pair.pump();
+    expect(readAll(far, pair.pool)).toHaveLength(100);
+    expect([far.finReceived, far.error?.code]).toEqual([false, 'KCPTUN_ERR_SMUX_RESET']);
+  });
+
+  test('is answered once, though the owner of the other end waits with its reset', () => {
+    const pair = new Pair({ version: 2 });
+    const [near, far] = pair.open();
+    near.write(pattern(0, 100));
+    far.write(pattern(0, 300_000));
+    pair.pump();
+    near.reset();
+    pair.pump();
+    expect(pair.toClient.slice(-2).map(({ cmd, payload }) => [cmd, payload.length])).toEqual([
+      [2, 0],
+      [1, 0],
+    ]);
+    const answered = pair.toClient.length;
+    far.reset();
+    pair.pump();
+    expect(pair.toClient).toHaveLength(answered);
     expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
   });
 });

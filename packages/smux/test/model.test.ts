@@ -16,6 +16,8 @@ interface End {
   unconsumed: number;
   ended: boolean;
   closed: boolean;
+  /** Closed with nothing left to be sent: on the wire like a half close, as from upstream. */
+  silent: boolean;
   peer: End | undefined;
 }
 
@@ -38,8 +40,9 @@ class Model {
   write(end: End, length: number): void {
     if (end.ended || end.closed) return;
     const from = end.sent;
+    const accepted = end.stream.error === undefined;
     end.stream.write(Uint8Array.from({ length }, (_, index) => byteAt(end.stream.sid, end.side, from + index)));
-    end.sent += length;
+    if (accepted) end.sent += length;
   }
 
   end(end: End): void {
@@ -48,7 +51,17 @@ class Model {
   }
 
   close(end: End): void {
+    if (!end.closed) end.silent = end.stream.bufferedAmount === 0;
     end.stream.close();
+    this.#closed(end);
+  }
+
+  reset(end: End): void {
+    end.stream.reset();
+    this.#closed(end);
+  }
+
+  #closed(end: End): void {
     end.closed = true;
     end.unconsumed = 0;
   }
@@ -85,8 +98,10 @@ class Model {
 
   /** Reads and moves everything until nothing changes any more. */
   settle(): void {
+    // A window of one byte takes two rounds for each.
+    const most = 1000 + 4 * this.ends.reduce((sum, { sent }) => sum + sent, 0);
     for (let moved = true, rounds = 0; moved; rounds++) {
-      if (rounds > 20_000) throw new Error('does not settle');
+      if (rounds > most) throw new Error('does not settle');
       moved = this.move(0, 5000, 5000);
       moved = this.move(1, 5000, 5000) || moved;
       for (const end of this.ends) {
@@ -98,15 +113,24 @@ class Model {
     }
   }
 
+  /** Ids of streams whose peer has closed: the window never opens, and the wire does not tell. */
+  waiting(side: 0 | 1): number[] {
+    const waits = (end: End): boolean => end.side === side && end.stream.windowClosed && end.peer?.silent === true;
+    return this.ends
+      .filter(waits)
+      .map(({ stream }) => stream.sid)
+      .sort();
+  }
+
   #add(stream: SmuxStream, side: 0 | 1): void {
     const peer = this.ends.find((one) => one.stream.sid === stream.sid && one.side !== side);
-    const end: End = { stream, side, sent: 0, received: 0, unconsumed: 0, ended: false, closed: false, peer };
+    const end: End = { stream, side, sent: 0, received: 0, unconsumed: 0, ended: false, closed: false, silent: false, peer };
     if (peer !== undefined) peer.peer = end;
     this.ends.push(end);
   }
 }
 
-const operation = fc.tuple(fc.nat(12), fc.nat(1000), fc.nat(4000));
+const operation = fc.tuple(fc.nat(13), fc.nat(1000), fc.nat(4000));
 const settings = fc.record({
   version: fc.constantFrom(1 as const, 2 as const),
   maxFrameSize: fc.constantFrom(1, 7, 100, 8192, 65_535),
@@ -126,7 +150,8 @@ function run(model: Model, operations: readonly (readonly [number, number, numbe
     else if (kind <= 8) model.take(end);
     else if (kind <= 10) model.consume(end, amount);
     else if (kind === 11) model.end(end);
-    else model.close(end);
+    else if (kind === 12) model.close(end);
+    else model.reset(end);
   }
 }
 
@@ -141,19 +166,37 @@ describe('model', () => {
         for (const end of model.ends) model.end(end);
         model.settle();
         for (const { stream, closed, received, peer } of model.ends) {
-          if (closed || peer?.closed) continue;
-          expect(received).toBe(peer?.sent);
+          // Whoever is told that this was all has all; whoever is not is told that it was not.
+          if (closed) continue;
+          if (stream.finReceived) expect(received).toBe(peer?.sent);
+          else expect(stream.error?.code).toBe('KCPTUN_ERR_SMUX_RESET');
+          if (peer?.closed) continue;
           expect([stream.finReceived, stream.closed, stream.error, stream.bufferedAmount]).toEqual([true, true, undefined, 0]);
         }
-        for (const session of model.sessions) {
-          expect([session.streamCount, session.receiveTokens, session.hasOutput]).toEqual([0, config.maxReceiveBuffer, false]);
+        for (const side of [0, 1] as const) {
+          const session = model.sessions[side];
+          expect([...session.streams()].map(({ sid }) => sid).sort()).toEqual(model.waiting(side));
+          expect([session.receiveTokens, session.hasOutput]).toEqual([config.maxReceiveBuffer, false]);
         }
         expect(model.pool.lent).toBe(0);
       }),
-      // A known fault: with other seeds some runs leave a stream that is not ended. Take the seed away
-      // when that is mended.
-      { numRuns: 150, seed: 2 },
+      { numRuns: 300 },
     );
+  });
+
+  test('a stream whose peer has closed behind its last bytes is ended, whatever its owner does', () => {
+    const config = { version: 1 as const, maxFrameSize: 1, maxReceiveBuffer: 300, maxStreamBuffer: 1, acceptBacklog: 1 };
+    const model = new Model(config);
+    run(model, [
+      [0, 0, 0],
+      [4, 0, 1],
+      [11, 0, 0],
+      [12, 0, 0],
+    ]);
+    model.settle();
+    const far = model.ends[1];
+    expect([far?.received, far?.stream.finReceived, far?.stream.error?.code]).toEqual([1, true, 'KCPTUN_ERR_SMUX_RESET']);
+    expect([far?.stream.closed, ...model.sessions.map((session) => session.streamCount)]).toEqual([true, 0, 0]);
   });
 
   test('the session can end at any moment', () => {

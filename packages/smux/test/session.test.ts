@@ -94,7 +94,8 @@ describe.each([1, 2] as const)('version %i', (version) => {
     near.close();
     near.close();
     expect([near.closed, near.bufferedAmount, pair.client.receiveTokens]).toEqual([true, 0, 4_194_304]);
-    expect(cmds(output(pair.client))).toBe(`FIN${near.sid}`);
+    // The empty PSH tells a peer of ours that this was not all.
+    expect(cmds(output(pair.client))).toBe(`PSH${near.sid} FIN${near.sid}`);
     expect(pair.client.streamCount).toBe(0);
     feed(pair.client, frame(version, 2, near.sid, [1, 2, 3]));
     expect(pair.client.stats.bytesDiscarded).toBe(3);
@@ -387,7 +388,7 @@ test('a peer that claims to have consumed more than was sent fails the stream, n
   expect(pair.client.pollReadable()).toBe(near);
   feed(pair.client, upd(near.sid, 500_000, 1000));
   expect(pair.client.pollReadable()).toBeUndefined();
-  expect(cmds(output(pair.client))).toBe(`FIN${near.sid}`);
+  expect(cmds(output(pair.client))).toBe(`PSH${near.sid} FIN${near.sid}`);
   other.write(pattern(0, 1));
   expect(cmds(output(pair.client))).toBe(`PSH${other.sid}`);
 });

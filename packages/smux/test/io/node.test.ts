@@ -149,6 +149,30 @@ describe.each([1, 2] as const)('version %i', (version) => {
   });
 });
 
+test('a stream that was cut short ends with an error, however late it is read', async () => {
+  const [client, server] = await muxers(joined(), 2);
+  const stream = client.openStream();
+  stream.on('error', () => {});
+  // More than what a Duplex reads ahead, so that the reset is there before all of it is asked for.
+  const data = Buffer.alloc(200_000, 1);
+  const written = new Promise((resolve) => stream.write(data, resolve));
+  const [far] = (await once(server, 'stream')) as [SmuxDuplex];
+  await written;
+  stream.destroy(new Error('broken'));
+  // A later stream that has its answer comes behind the reset.
+  const other = client.openStream();
+  const [otherFar] = (await once(server, 'stream')) as [SmuxDuplex];
+  other.end();
+  otherFar.end('y');
+  await buffer(other);
+  let received = 0;
+  far.on('data', (bytes: Buffer) => {
+    received += bytes.length;
+  });
+  await expect(once(far, 'end')).rejects.toMatchObject({ code: 'KCPTUN_ERR_SMUX_RESET' });
+  expect(received).toBe(data.length);
+});
+
 test('a stream that nobody listens for is refused', async () => {
   const [client] = await muxers(joined(), 2);
   const stream = client.openStream();
