@@ -13,6 +13,8 @@ const SLEEPS = 0x51ee_9000;
 const ADDRESSES = 0x0add_7e55;
 /** The same for `drawSpoofing`. */
 const SPOOFING = 0x51f1_5eed;
+/** The same for `drawRoaming`. */
+const ROAMING = 0x0b0a_3e4d;
 const MODES = ['normal', 'fast', 'fast2', 'fast3'] as const;
 
 /** Draws the plan of a seed: the same one always. */
@@ -39,7 +41,29 @@ export function drawPlan(seed: number): Plan {
   const settled = drawAddress(new Random(seed ^ ADDRESSES), different === undefined ? plan : { ...plan, serverSettings: different });
   const whole = drawExtras(new Random(seed ^ EXTRAS), settled);
   const slept = drawSleep(new Random(seed ^ SLEEPS), whole, thin ? 0.02 : 1);
-  return drawSpoofing(new Random(seed ^ SPOOFING), slept);
+  const roaming = drawRoaming(new Random(seed ^ ROAMING), slept, thin ? 0.02 : 1);
+  return drawSpoofing(new Random(seed ^ SPOOFING), roaming);
+}
+
+/** Now and then the client's ports change while a large flow goes one way only, often without FEC. */
+function drawRoaming(random: Random, plan: Plan, share: number): Plan {
+  if (!random.chance(0.06)) return plan;
+  const { calmAt, settings } = plan;
+  const size = Math.max(200, Math.floor(random.integer(100_000, 1_000_000) * share));
+  const upward = random.chance(0.5);
+  const behaviour: Behaviour = { chunk: 30_000, end: 'half' };
+  const at = random.integer(0, Math.floor(calmAt / 2));
+  const flow: FlowPlan = { at, up: upward ? size : 4, down: upward ? 0 : size, app: behaviour, target: behaviour };
+  const faults = Array.from({ length: random.integer(1, 3) }, (): Fault => {
+    return { kind: 'rebind', at: random.integer(at, calmAt - 1), roam: random.chance(0.5) };
+  });
+  const bare = random.chance(0.5) ? { dataShards: 0, parityShards: 0 } : {};
+  return {
+    ...plan,
+    settings: { ...settings, session: { ...settings.session, ...bare } },
+    faults: [...plan.faults, ...faults].sort((a, b) => a.at - b.at),
+    flows: [...plan.flows, flow],
+  };
 }
 
 /** What came later still: a stranger who writes the client's addresses. */

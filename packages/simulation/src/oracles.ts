@@ -48,7 +48,8 @@ function mayBreak(plan: Plan): boolean {
   const bad = [plan.up, plan.down].some(({ loss = 0, burst, corrupt = 0, rate }) => {
     return loss + corrupt > HARMLESS_LOSS || burst !== undefined || (rate !== undefined && rate[0] < 200_000);
   });
-  return bad || plan.faults.some((fault) => mayEndSessions(fault));
+  // A session that is known by its conversation goes on from wherever its client is.
+  return bad || plan.faults.some((fault) => (fault.kind === 'rebind' ? !isProtected(plan) : mayEndSessions(fault)));
 }
 
 /** Whether the server knows datagrams again, and sessions by their conversation. */

@@ -44,6 +44,41 @@ describe('seeds', () => {
   );
 });
 
+describe('a client whose ports or address change in mid-transfer goes on', () => {
+  const MIB = 2 ** 20;
+  const cases = ['aes', 'aes-128-gcm', 'salsa20', 'blowfish'].flatMap((crypt) =>
+    [0, 3].flatMap((parityShards) => ['up', 'down', 'both'].map((way) => ({ crypt, parityShards, way }))),
+  );
+  test.each(cases)('$crypt, $parityShards parity shards, $way', async ({ crypt, parityShards, way }) => {
+    const end = { chunk: 65_536, end: 'half' } as const;
+    const flow = { at: 0, up: way === 'down' ? 4 : MIB, down: way === 'up' ? 0 : MIB, app: end, target: end };
+    const path = { delay: 40, rate: [300_000, 100_000] } as const;
+    const plan: Plan = {
+      seed: 1,
+      settings: {
+        key: 'k',
+        crypt: crypt as 'aes',
+        compression: false,
+        session: { mode: 'fast', dataShards: parityShards === 0 ? 0 : 10, parityShards },
+      },
+      connections: 1,
+      greeting: 0,
+      up: path,
+      down: path,
+      calmAt: 60_000,
+      faults: [
+        { kind: 'rebind', at: 700, roam: false },
+        { kind: 'rebind', at: 1500, roam: true },
+        { kind: 'rebind', at: 2200, roam: false },
+      ],
+      flows: [flow],
+    };
+    const { violations, delivered } = await runPlan(plan);
+    expect(violations).toEqual([]);
+    expect(delivered).toBe(flow.up + flow.down);
+  });
+});
+
 describe('a seed', () => {
   test('gives the same plan and the same run, datagram for datagram, with and without WebAssembly', async () => {
     for (const seed of [3, 14, 15, 92]) {
@@ -71,6 +106,10 @@ describe('a seed', () => {
       'suspend',
       'target-down',
     ]);
+    const roaming = plans.filter(({ faults }) => faults.some(({ kind }) => kind === 'rebind'));
+    const withoutFec = roaming.filter(({ settings }) => settings.session?.dataShards === 0);
+    expect(withoutFec.some(({ flows }) => flows.some(({ up, down }) => up === 4 && down > 100_000))).toBe(true);
+    expect(withoutFec.some(({ flows }) => flows.some(({ up, down }) => up > 100_000 && down === 0))).toBe(true);
     expect(new Set(plans.map(({ secondAddress }) => secondAddress))).toEqual(new Set([undefined, 'called', 'first']));
     const paths = new Set(plans.flatMap(({ up }) => Object.keys(up)));
     expect([...paths].sort()).toEqual(['burst', 'corrupt', 'delay', 'duplicate', 'jitter', 'loss', 'rate', 'reorder']);
