@@ -9,7 +9,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'What contains a slash, as `/run/kcptun.sock` and `./kcptun.sock`, or begins with `unix:`, is a unix socket; `@name` is one in the ' +
     'abstract namespace of Linux. Port 0 takes any free port, which the log names.',
   remoteaddr:
-    'The server; `udp://` may stand in front. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random; the server then listens on the ' +
+    'The server; `udp://` may stand in front. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random, and another where the network says that nobody listens; the server then listens on the ' +
     'same range. Several ports help where a network slows down or cuts single UDP flows.',
   listen:
     'The UDP address that clients send to, on every port of the range. The firewall has to let UDP in. `:29900` is all addresses, IPv4 and IPv6; answers leave from the one that was called. Without the native backend the system chooses, so name the address there if the machine has several.',

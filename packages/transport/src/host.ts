@@ -71,6 +71,8 @@ export interface DatagramOptions {
    * With `remote`: hears its port at any address, until told otherwise; path 0 is the remote. A server
    * with several addresses may answer from another one than it was called at (PROTOCOL tunnel §6). Who
    * uses it must tell strangers from the server, as {@link UdpEndpoint} does. Default no; not with `fakeTcp`.
+   * That nobody listens there (ICMP, `ECONNREFUSED`) is heard until `hearOnly` by the native backend, and
+   * not at all by `node:dgram`, which has no call for it. Without `anySource` both hear it at all times.
    */
   readonly anySource?: boolean;
   /** Wanted size of the kernel's buffers in bytes. */

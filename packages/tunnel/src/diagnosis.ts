@@ -22,6 +22,10 @@ export function explainFailure(error: Error, opening: Uint8Array, version: numbe
   return hint === undefined ? error : new TunnelError('KCPTUN_ERR_TUNNEL_CONFIG', `${error.message} (${hint})`, { cause: error });
 }
 
+/** What it means that the network (ICMP) says that nobody listens. */
+export const REFUSED: string =
+  'nobody listens there, says the network (ICMP): is the server running, at this address and port, and does no firewall refuse it?';
+
 /**
  * What silence of the peer means.
  * @param heard - whether its KCP has answered, which it does only when it could decrypt what we sent

@@ -19,6 +19,8 @@ const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 8000;
 /** How often it is tried again before those who wait are told. */
 const MAX_ATTEMPTS = 5;
+/** Addresses and ports that may be passed over before a pause. */
+const MAX_PASSED_OVER = 16;
 
 /** What all slots of a client share. */
 export interface DialerOptions {
@@ -46,8 +48,11 @@ export interface DialerOptions {
 export interface DialerEvents {
   /** A socket to the server is open; the dialer rests. */
   onConnected(udp: UdpEndpoint): void;
-  /** The machine says that nobody listens behind such a socket, and the name has an address that was not tried yet. */
-  onRefused(udp: UdpEndpoint): void;
+  /**
+   * The network says that nobody listens behind such a socket. Anybody who guesses the socket's port can say so.
+   * @param choice - whether there is an address of the name, or a port of the range, that was not tried yet
+   */
+  onRefused(udp: UdpEndpoint, choice: boolean): void;
   /** After {@link MAX_ATTEMPTS} attempts in a row; returns whether to go on. */
   onExhausted(error: Error): boolean;
 }
@@ -63,8 +68,10 @@ export class Dialer {
   #exhausted = false;
   /** Counts the addresses of the name that were tried: the next one is another, when there is another. */
   #turn = 0;
-  /** Addresses that were passed over since the last pause. */
+  /** Addresses and ports that were passed over since the last pause. */
   #passedOver = 0;
+  /** Ports of the range among them. */
+  readonly #refusedPorts: Set<number> = new Set();
   #closed = false;
 
   constructor(shared: DialerOptions, events: DialerEvents) {
@@ -87,7 +94,7 @@ export class Dialer {
   /** A session that was made answers: the address was a good one. */
   succeeded(): void {
     this.#attempts = 0;
-    this.#passedOver = 0;
+    this.#forgive();
     this.#exhausted = false;
   }
 
@@ -97,11 +104,23 @@ export class Dialer {
     this.#passedOver += 1;
   }
 
+  /** Nobody listens there: the same, and at another port, if there is a range of them. That was no attempt yet. */
+  passOverPort(port: number): void {
+    this.passOver();
+    this.#attempts = Math.max(0, this.#attempts - 1);
+    this.#refusedPorts.add(port);
+  }
+
+  #forgive(): void {
+    this.#passedOver = 0;
+    this.#refusedPorts.clear();
+  }
+
   /** A session that was made does not answer, or none could be made: tries again after a pause, at another address of the name if there is one. */
   failed(error: Error): void {
     if (this.#closed) return;
     this.#turn += 1;
-    this.#passedOver = 0;
+    this.#forgive();
     if (this.#attempts >= MAX_ATTEMPTS) {
       this.#attempts = 0;
       this.#exhausted = true;
@@ -165,16 +184,18 @@ export class Dialer {
       fakeTcp: options.fakeTcp,
       replayProtection: options.replayProtection,
     };
+    const { minPort, maxPort } = this.#shared.remote;
+    const mostPassedOver = Math.min(MAX_PASSED_OVER, choices * (maxPort - minPort + 1) - 1);
     let opened: UdpEndpoint | undefined;
     const events = {
       onRefused: (refused: number) => this.#refusals.note(host.now(), refused, address),
       onTrouble: (trouble: Error) => {
         logSocketTrouble(options.logger, trouble);
         const socket = opened;
-        if (socket === undefined || !trouble.message.includes('ECONNREFUSED') || this.#passedOver >= choices - 1) return;
+        if (socket === undefined || !trouble.message.includes('ECONNREFUSED')) return;
         // A socket says so while its sessions are being flushed: none of them can be closed now.
         host.defer(() => {
-          if (!this.#closed) this.#events.onRefused(socket);
+          if (!this.#closed) this.#events.onRefused(socket, this.#passedOver < mostPassedOver);
         });
       },
     };
@@ -192,13 +213,17 @@ export class Dialer {
     }
   }
 
-  /** A uniformly random port of the range, anew for each session. */
+  /** A uniformly random port of the range, anew for each session, but none that was refused since the last pause. */
   #pickPort(): number {
     const { minPort, maxPort } = this.#shared.remote;
     if (minPort === maxPort) return minPort;
+    const refused = this.#refusedPorts;
+    if (refused.size > maxPort - minPort) refused.clear();
     const random = new Uint8Array(4);
     this.#shared.host.random(random);
     const value = new DataView(random.buffer).getUint32(0);
-    return minPort + Math.floor((value / 2 ** 32) * (maxPort - minPort + 1));
+    let port = minPort + Math.floor((value / 2 ** 32) * (maxPort - minPort + 1 - refused.size));
+    for (const taken of [...refused].sort((a, b) => a - b)) if (taken <= port) port += 1;
+    return port;
   }
 }

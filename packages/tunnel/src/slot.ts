@@ -16,7 +16,7 @@
 
 import type { PeerState } from '@kcptun/session';
 import { formatAddress, type Task, type UdpEndpoint } from '@kcptun/transport';
-import { explainRestart } from './diagnosis.ts';
+import { explainRestart, REFUSED } from './diagnosis.ts';
 import { Dialer, type DialerOptions } from './dialer.ts';
 import { TunnelError } from './errors.ts';
 import { maintainKept } from './kept-bytes.ts';
@@ -59,7 +59,7 @@ export class Slot implements Task {
     this.#shared = shared;
     this.#dialer = new Dialer(shared, {
       onConnected: (udp) => this.#connected(udp),
-      onRefused: (udp) => this.#refused(udp),
+      onRefused: (udp, choice) => this.#refused(udp, choice),
       onExhausted: (error) => this.#exhausted(error),
     });
   }
@@ -177,9 +177,7 @@ export class Slot implements Task {
         },
         onSilence: (explanation) => {
           // The session that it was to replace has said so.
-          if (this.#explained || (link === this.#candidate && this.#current !== undefined)) return;
-          this.#explained = true;
-          options.logger.warn(`${link.remoteLabel}: ${explanation}`);
+          if (link !== this.#candidate || this.#current === undefined) this.#explain(link, explanation);
         },
         onPeer: (state) => this.#judge(link, state),
         onShards: (explanation) => this.#shared.notes.logShards(link.remoteLabel, explanation),
@@ -203,18 +201,33 @@ export class Slot implements Task {
     link.ping();
   }
 
+  /** Says once what it may mean that nothing answers. */
+  #explain(link: Link, explanation: string): void {
+    if (this.#explained) return;
+    this.#explained = true;
+    this.#shared.options.logger.warn(`${link.remoteLabel}: ${explanation}`);
+  }
+
   #judge(link: Link, state: PeerState): void {
     if (state === 'restarted') this.#replace(link, explainRestart(link.understood));
     else if (state === 'silent') this.#silent(link);
     else if (state === 'answering') this.#answers(link);
   }
 
-  /** Nobody listens at that address of the name: the next one is tried, unless there was an answer before. */
-  #refused(udp: UdpEndpoint): void {
+  /**
+   * The network says that nobody listens there. Another address of the name or port of the range is
+   * tried, unless there was an answer before. Where there is none, the session lives on: the server may
+   * just be starting, or somebody may have forged the word.
+   */
+  #refused(udp: UdpEndpoint, choice: boolean): void {
     const link = this.#candidate;
     if (link === undefined || this.#held.get(link)?.udp !== udp) return;
+    if (!choice) {
+      this.#explain(link, REFUSED);
+      return;
+    }
     this.#candidate = undefined;
-    this.#dialer.passOver();
+    this.#dialer.passOverPort(udp.socket.remote(0)?.port ?? 0);
     link.close(new TunnelError('KCPTUN_ERR_TUNNEL_PEER_GONE', 'nobody listens there'));
     this.#seek();
   }

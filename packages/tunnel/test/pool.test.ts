@@ -186,6 +186,27 @@ describe('sessions', () => {
   });
 });
 
+it('ports that refuse are passed over, each once, up to a limit; then it is said, and a pause is made', async () => {
+  const ports: number[] = [];
+  const simulation = await Simulation.start({
+    clientHost: (near) => toldOfRefusal(near, SERVER),
+    client: { remote: { host: SERVER, minPort: 3000, maxPort: 3099 } },
+  });
+  simulation.client.on('session', (link) => ports.push(Number(link.remoteLabel.split(':')[1])));
+  simulation.connect().send(10);
+  simulation.world.clock.advanceBy(1500);
+  expect(ports).toHaveLength(17);
+  expect(new Set(ports).size).toBe(17);
+  const said = (pattern: RegExp): number => simulation.clientLines.lines.filter((line) => pattern.test(line)).length;
+  expect(said(/ended: nobody listens there$/)).toBe(16);
+  expect(said(/nobody listens there, says the network \(ICMP\)/)).toBe(1);
+  // As after any silence.
+  simulation.world.clock.advanceBy(60 * SECOND);
+  expect(ports.length).toBeGreaterThan(17);
+  expect(said(/nothing comes back/)).toBe(0);
+  simulation.stop();
+});
+
 it('a refusal that comes while packets are being sent has the next address tried', async () => {
   const simulation = await Simulation.start({
     onTarget: answer,

@@ -215,11 +215,20 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
-test('--log-level error leaves out what is in order', async () => {
+test('--log-level error leaves out what is in order; debug shows troubles of datagrams', async () => {
   const port = await freePort();
   const quiet = start('client', ['-l', `127.0.0.1:${port}`, '-r', '127.0.0.1:1', '--log-level', 'error']);
   await untilConnected(port);
   expect(quiet.output).toBe('');
+  // Nobody listens on that port: the system answers, and the native socket tells. node:dgram does not.
+  const closed = await freePort();
+  const { client, port: near } = await startClient(closed, ['--log-level', 'debug']);
+  if (!client.output.includes('datagrams native')) return;
+  await Promise.race([
+    transfer({ port: near, upload: 10, download: 10, timeoutMs: 9000 }).catch(() => {}),
+    client.waitFor(/ udp: .*ECONNREFUSED/),
+  ]);
+  expect(client.output).toMatch(/ udp: .*ECONNREFUSED/);
 });
 
 describe('nothing of it ends the program', () => {

@@ -227,3 +227,61 @@ describe.skipIf(!many).each([
     await expect(world.open({ host: '', anySource: true, remote })).rejects.toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_BIND' });
   });
 });
+
+describe.skipIf(obstacle !== undefined || !many)('a native client that hears any address', () => {
+  it.each([
+    ['127.0.0.2', 4],
+    ['::1', 6],
+  ] as const)('is told that nobody listens at %s, and goes on', async (address, family) => {
+    const world = worldOf(true);
+    const server = await world.open({ host: address });
+    const { port } = server.socket.local;
+    server.socket.close();
+    const client = await world.open({ ...ROOMY, host: '', anySource: true, remote: { address, port, family } });
+    for (let round = 1; round <= 3; round++) {
+      client.sendSizes([20], 0);
+      await client.until(() => client.troubles.length >= round);
+    }
+    expect(client.troubles[0]).toMatchObject({ code: 'KCPTUN_ERR_TRANSPORT_SOCKET', cause: { code: 'ECONNREFUSED' } });
+    const back = await world.open({ ...ROOMY, host: address, port });
+    back.onBatch = (batch) => back.socket.send(batch);
+    client.sendSizes(Array(10).fill(1200), 40);
+    await client.received(10);
+    expect(client.arrivals.map(({ bytes }) => bytes)).toEqual(Array.from({ length: 10 }, (_, index) => patternBytes(1200, 40 + index)));
+  });
+
+  it('takes no word about another remote, and none once it is known who answers', async () => {
+    const world = worldOf(true);
+    const called = await world.open({ host: '127.0.0.2' });
+    const { port } = called.socket.local;
+    const client = await world.open({ host: '', anySource: true, remote: { address: '127.0.0.2', port, family: 4 } });
+    client.sendSizes([1], 0);
+    await called.received(1);
+    const other = await world.open({ host: '127.0.0.3', port, remote: client.socket.local });
+    other.sendSizes([3], 0);
+    await client.received(1);
+    other.socket.close();
+    const { path } = client.arrivals[0]!;
+    expect(path).toBe(1);
+    /** Whatever the loopback says of what was sent has come, and was read, when the called one has answered. */
+    const settle = async (): Promise<void> => {
+      client.sendSizes([2], 0);
+      called.sendOne(called.arrivals[0]?.path as number, patternBytes(5, 0));
+      const before = client.arrivals.length;
+      await client.until(() => client.arrivals.length > before);
+    };
+    for (let round = 0; round < 40; round++) client.sendOne(path, patternBytes(9, round)); // more than one look takes
+    await settle();
+    await settle();
+    expect(client.troubles).toEqual([]);
+    client.socket.hearOnly(path);
+    called.socket.close();
+    for (let round = 0; round < 3; round++) client.sendSizes([2], 0);
+    const back = await world.open({ host: '127.0.0.2', port });
+    back.onBatch = (batch) => back.socket.send(batch);
+    const before = client.arrivals.length;
+    client.sendSizes([2], 0);
+    await client.until(() => client.arrivals.length > before);
+    expect(client.troubles).toEqual([]);
+  });
+});

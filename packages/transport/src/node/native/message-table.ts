@@ -20,7 +20,8 @@ const UDP_SEGMENT = 103;
 const UDP_GRO = 104;
 /** Flags of a sending call: do not wait, raise no signal. */
 export const SEND_FLAGS: number = 0x40 | 0x4000;
-const MSG_DONTWAIT = 0x40;
+/** Flag of a receiving call: do not wait. */
+export const MSG_DONTWAIT = 0x40;
 
 /** Words of a mmsghdr. */
 export const MESSAGE_WORDS = 16;

@@ -17,6 +17,7 @@ import { NO_PATH } from '../path-table.ts';
 import { ReadPace } from '../read-pace.ts';
 import type { ReceiveQueue, Receiver } from '../receive-queue.ts';
 import { AddressPaths } from './address-paths.ts';
+import { ErrorQueue, QUEUE_EMPTY } from './error-queue.ts';
 import type { SystemCalls, Watch } from './ffi.ts';
 import { NAME_WORDS, type ReceiveTable, type SendTable, tellLocalAddress } from './message-table.ts';
 import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, isWildcard, SOCKADDR_IN6_SIZE } from './socket-address.ts';
@@ -70,6 +71,8 @@ export class NativeSocket implements DatagramSocket, Receiver {
   readonly #onlyName: number = 0;
   /** The path that is heard besides 0, where it hears any source; ANY: all are. */
   #heard = ANY;
+  /** Where it hears any source, and no answer has come yet: what the network says of its datagrams. */
+  #errors: ErrorQueue | undefined;
   /** Whether answers leave from the address that was called: the socket has all of the machine's. */
   readonly #wildcard: boolean;
   /** Paths whose own address is gone, or was none to send from (a broadcast): the system chooses. */
@@ -131,6 +134,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
       new Uint8Array(name.buffer).set(remote);
       this.#onlyName = name[0]!;
       this.#paths.path(name, 0); // 0, as on a connected socket
+      this.#errors = ErrorQueue.open(calls, fd, options.remote.family, name);
       this.local = { ...bound, address: routedAddress(calls, remote, options) };
     }
     const granted = applyOptions(calls, fd, this.local.family, options);
@@ -166,6 +170,8 @@ export class NativeSocket implements DatagramSocket, Receiver {
 
   hearOnly(path: number): void {
     this.#heard = path;
+    this.#errors?.close();
+    this.#errors = undefined;
   }
 
   close(): void {
@@ -274,7 +280,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
       sent += 1;
     }
     const taken = sent === messages ? batch.count : sent === 0 ? first : table.end[sent - 1]!;
-    if (trouble !== 0) this.#report('send', trouble);
+    if (trouble !== 0) this.#handleTrouble('send', trouble);
     return taken;
   }
 
@@ -283,12 +289,14 @@ export class NativeSocket implements DatagramSocket, Receiver {
     const table = this.#receiving;
     let datagrams = 0;
     let errors = 0;
+    // An entry without a pending error would keep the socket ready and never be read.
+    if (this.#errors !== undefined) this.#handleTrouble('receive', 0);
     while (datagrams < MAX_PER_TURN) {
       const messages = table.receive(this.#fd);
       if (messages < 0) {
         const errno = -messages;
         if (errno !== EAGAIN && errno !== EINTR) {
-          this.#report('receive', errno);
+          this.#handleTrouble('receive', errno);
           errors += 1;
         }
         if (errno !== EAGAIN && errors < MAX_ERRORS_PER_TURN && !this.#closed) continue;
@@ -369,6 +377,13 @@ export class NativeSocket implements DatagramSocket, Receiver {
       : 'segmentation offload is refused on this path';
     const consequence = `${reason}; it gets them one by one for ${LIMIT_TIME / 1000} s, then it is tried again`;
     this.#events.onTrouble(new TransportError('KCPTUN_ERR_TRANSPORT_OFFLOAD', `${cause.message}${where}: ${consequence}`, { cause }));
+  }
+
+  /** A call has failed, unless `errno` is 0; where the network's words are queued, only those about the remote count. */
+  #handleTrouble(call: string, errno: number): void {
+    const told = this.#errors === undefined ? QUEUE_EMPTY : this.#errors.read();
+    const trouble = told === QUEUE_EMPTY ? errno : told;
+    if (trouble !== 0) this.#report(call, trouble);
   }
 
   #report(call: string, errno: number): void {
