@@ -1,115 +1,98 @@
-// `npm run bench:wan`: plain TCP, the Go program and ours over a long and lossy link, measured on Linux as root.
+// `npm run bench:wan`: plain TCP, the Go program and ours over long, lossy, changing and shared links. Linux, as root.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
-import { dirname, join } from 'node:path';
-import { median } from '@kcptun/testkit';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
-import { drawChart } from './wan/chart.ts';
-import type { WanResult } from './wan/peer.ts';
-import { CONTENDERS, measureContender, TITLES } from './wan/run.ts';
+import { isDrawnOverTime, lossChart, timeChart } from './wan/charts.ts';
+import { CONTENDERS, findContender } from './wan/contenders.ts';
+import { writeSection } from './wan/docs.ts';
+import { makeRow, mergeWanResults, readWanResults } from './wan/results.ts';
+import { type Run, runScenario } from './wan/run.ts';
+import { FIGURES, type FigureName, SCENARIOS, type Scenario, SECONDS, WARM_UP } from './wan/scenarios.ts';
+import { renderTables } from './wan/tables.ts';
 
-const USAGE = `usage: npm run bench:wan -- [--rtt 20,100,250] [--loss 0,0.2,1,5,10] [--rate 100] [--queue 1000] [--only ${CONTENDERS.join(',')}]
-       [--seconds 8] [--rounds 1] [--lanes 1] [--out FILE]
+const USAGE = `usage: npm run bench:wan -- [--only ROW,GROUP,...] [--contenders NAME,...] [--rounds 3] [--busy] [--nice=N] [--out FILE] [--docs] [--list]
 
-Round-trip times in ms, losses in percent, the rate in Mbit/s, the queue of the bottleneck in packets. Prints a table for each of goodput,
-completion time of a small file and latency, writes them as JSON with what the machine is (by default over packages/benchmarks/results/wan.json),
-and a chart as SVG beside it. Needs Linux, root, a C compiler and iproute2. About 25 s per program, link and round; lanes run side by side.`;
+Measures rows (--list names them and says how long they take), by default all with all of their contenders:
+${CONTENDERS.map(({ name }) => name).join(', ')}.
+--busy keeps one core busy beside them. --nice gives all measured programs a priority, for a machine with other work.
+Results are merged into FILE row by row, by default packages/benchmarks/results/wan.json. --docs measures nothing but
+writes tables and charts of docs/PERFORMANCE.md from that file. Needs Linux, root, a C compiler, iproute2 and the Go
+programs (npm run interop brings them).`;
 
+const root = join(import.meta.dirname, '..', '..', '..');
 const values = parseToolFlags(
   USAGE,
   {
-    rtt: { type: 'string', default: '20,100,250' },
-    loss: { type: 'string', default: '0,0.2,1,5,10' },
-    rate: { type: 'string', default: '100' },
-    queue: { type: 'string', default: '1000' },
-    only: { type: 'string', default: CONTENDERS.join(',') },
-    seconds: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '1' },
-    lanes: { type: 'string', default: '1' },
-    out: { type: 'string', default: join(import.meta.dirname, '..', 'results', 'wan.json') },
+    only: { type: 'string' },
+    contenders: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    busy: { type: 'boolean', default: false },
+    nice: { type: 'string', default: '0' },
+    out: { type: 'string', default: join(root, 'packages', 'benchmarks', 'results', 'wan.json') },
+    docs: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
-  ['rate', 'queue', 'seconds', 'rounds', 'lanes'],
+  ['rounds'],
 );
 
-/** One program over one link, medians of the rounds. */
-interface Row extends WanResult {
-  readonly rtt: number;
-  readonly loss: number;
-  readonly contender: string;
+if (values.list) list();
+else if (values.docs) writeDocs();
+else await measure();
+
+function list(): void {
+  for (const { id, group, title, contenders, seconds = SECONDS } of SCENARIOS)
+    console.log(`${group.padEnd(9)} ${id.padEnd(22)} ${contenders.length} x ${seconds + WARM_UP + 3} s  ${title}`);
 }
 
-const numbers = (text: string): number[] => text.split(',').map(Number);
-const rtts = numbers(values.rtt);
-const losses = numbers(values.loss);
-const contenders = values.only.split(',');
-if (![...rtts, ...losses].every((number) => number >= 0)) endWithMistake(USAGE, '--rtt and --loss are lists of numbers');
-const unknown = contenders.find((name) => TITLES[name] === undefined);
-if (unknown !== undefined) endWithMistake(USAGE, `--only ${unknown}: no such program`);
-const cells = rtts.flatMap((rtt) =>
-  losses.flatMap((loss) => contenders.map((contender) => ({ rtt, loss, contender, runs: [] as WanResult[] }))),
-);
-
-// Rounds are the outer loop and programs the inner one, so that a change of the machine's mood meets all of them.
-const work = Array.from({ length: Number(values.rounds) }, (_, round) => cells.map((cell) => ({ cell, round }))).flat();
-const lane = async (): Promise<void> => {
-  for (let next = work.shift(); next !== undefined; next = work.shift()) {
-    const { cell, round } = next;
-    const shape = { rtt: cell.rtt, loss: cell.loss, rate: Number(values.rate), queue: Number(values.queue) };
-    const text = `${cell.contender}, ${cell.rtt} ms, ${cell.loss} %`;
-    try {
-      const result = await measureContender(cell.contender, shape, Number(values.seconds), round + 1);
-      cell.runs.push(result);
-      console.error(
-        `${text}: ${mbit(result.goodput)} Mbit/s, file ${result.completion.toFixed(0)} ms, echo ${result.p50.toFixed(0)} / ${result.p99.toFixed(0)} ms`,
-      );
-    } catch (error) {
-      console.error(`${text}: ${(error as Error).message}`);
-    }
-  }
-};
-await Promise.all(Array.from({ length: Number(values.lanes) }, lane));
-
-const rows: Row[] = cells
-  .filter(({ runs }) => runs.length > 0)
-  .map(({ rtt, loss, contender, runs }) => {
-    const of = (key: keyof WanResult): number => median(runs.map((run) => run[key]));
-    return { rtt, loss, contender, goodput: of('goodput'), completion: of('completion'), p50: of('p50'), p99: of('p99') };
-  });
-
-printTable('goodput in Mbit/s', (row) => mbit(row.goodput));
-printTable('a file of 256 KiB, from connect to its last byte, in ms', (row) => row.completion.toFixed(0));
-printTable('64 bytes there and back, p50 / p99 in ms', (row) => `${row.p50.toFixed(0)} / ${row.p99.toFixed(0)}`);
-
-const { rate, seconds, rounds, queue } = values;
-const machine = { node: process.version, system: `${process.platform} ${release()}`, cpu: cpus()[0]?.model, cores: cpus().length };
-mkdirSync(dirname(values.out), { recursive: true });
-writeFileSync(
-  values.out,
-  `${JSON.stringify({ date: new Date().toISOString(), machine, rate, queue, seconds, rounds, rows }, undefined, 1)}\n`,
-);
-const points = rows.map(({ rtt, loss, contender, goodput }) => ({
-  rtt,
-  loss,
-  series: TITLES[contender] ?? contender,
-  value: (goodput * 8) / 1e6,
-}));
-writeFileSync(values.out.replace(/\.json$/, '.svg'), drawChart(points, Number(rate)));
-
-function mbit(bytesPerSecond: number): string {
-  return ((bytesPerSecond * 8) / 1e6).toFixed(1);
+function writeDocs(): void {
+  const results = readWanResults(values.out);
+  const page = join(root, 'docs', 'PERFORMANCE.md');
+  writeFileSync(page, writeSection(readFileSync(page, 'utf8'), results));
+  writeFileSync(join(root, 'docs', 'wan-loss.svg'), lossChart(results));
+  writeFileSync(join(root, 'docs', 'wan-time.svg'), timeChart(results));
 }
 
-function printTable(title: string, text: (row: Row) => string): void {
-  console.log(`\n${title}\n\n| RTT, loss | ${contenders.map((name) => TITLES[name] ?? name).join(' | ')} |`);
-  console.log(`|----|${contenders.map(() => '----|').join('')}`);
-  for (const rtt of rtts) {
-    for (const loss of losses) {
-      const cell = (contender: string): string => {
-        const row = rows.find((each) => each.rtt === rtt && each.loss === loss && each.contender === contender);
-        return row === undefined ? '-' : text(row);
-      };
-      console.log(`| ${rtt} ms, ${loss} % | ${contenders.map(cell).join(' | ')} |`);
-    }
+function chosenScenarios(): Scenario[] {
+  const wanted = values.only?.split(',');
+  const unknown = wanted?.find((name) => !SCENARIOS.some(({ id, group }) => id === name || group === name));
+  if (unknown !== undefined) endWithMistake(USAGE, `--only ${unknown}: no such row or group`);
+  return SCENARIOS.filter(({ id, group }) => wanted === undefined || wanted.includes(id) || wanted.includes(group));
+}
+
+async function measure(): Promise<void> {
+  const scenarios = chosenScenarios();
+  const names = values.contenders?.split(',');
+  for (const name of names ?? []) {
+    if (!CONTENDERS.some((each) => each.name === name)) endWithMistake(USAGE, `--contenders ${name}: no such contender`);
   }
+  const nice = Number(values.nice);
+  if (!(nice >= -20 && nice <= 19)) endWithMistake(USAGE, `--nice ${values.nice}: a number from -20 to 19 is needed`);
+  for (const scenario of scenarios) {
+    const runs = new Map(scenario.contenders.filter((name) => names?.includes(name) ?? true).map((name) => [name, [] as Run[]]));
+    // Rounds are the outer loop, so that a change of the machine's mood meets all contenders.
+    for (let round = 1; round <= Number(values.rounds); round++) {
+      for (const [name, done] of runs) {
+        try {
+          const run = await runScenario(scenario, findContender(name), { seed: round, nice, busy: values.busy });
+          done.push(run);
+          console.error(`${scenario.id}, ${name}: ${describe(run)}`);
+        } catch (error) {
+          console.error(`${scenario.id}, ${name}: ${(error as Error).message}`);
+        }
+      }
+    }
+    const rows = [...runs].filter(([, done]) => done.length > 0);
+    const key = { id: scenario.id, busy: values.busy, nice };
+    mergeWanResults(
+      values.out,
+      rows.map(([contender, done]) => makeRow({ ...key, contender }, done, isDrawnOverTime(scenario))),
+    );
+  }
+  console.log(renderTables(readWanResults(values.out), scenarios));
+}
+
+function describe({ figures, load, late }: Run): string {
+  const parts = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(FIGURES[name as FigureName].digits)}`);
+  return `${parts.join(', ')}; load ${load.toFixed(1)}, link late ${late.mean.toFixed(2)} / ${late.worst.toFixed(0)} ms`;
 }

@@ -2,51 +2,113 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 
-/** What the link does to packets, the same in both directions. */
+/** What the link does to packets, the same in both directions where nothing else is said. */
 export interface LinkShape {
   /** Round-trip time in ms. */
   readonly rtt: number;
   /** Packets lost, in percent, each direction. */
   readonly loss: number;
-  /** Rate of the bottleneck in Mbit/s. */
+  /** Mean length of a run of losses. Default 1: each packet is lost by itself. */
+  readonly burst?: number;
+  /** Rate of the bottleneck in Mbit/s; 0: none. */
   readonly rate: number;
   /** Packets that wait at the bottleneck before further ones are dropped. */
   readonly queue: number;
+  /** More delay, from 0 to this for each packet, ms. Default 0. */
+  readonly jitter?: number;
+  /** A token bucket that drops what is above it: Mbit/s, bytes. */
+  readonly police?: { readonly rate: number; readonly bucket: number };
+  /** Recorded capacity instead of a rate: a name from wan/traces. */
+  readonly trace?: string;
+  /** What changes when, as `--change` of wan/link.c takes it, from {@link Lab.begin} on. */
+  readonly changes?: string;
 }
+
+/** What the link did. */
+export interface LinkReport {
+  readonly up: Readonly<Record<'carried' | 'lost' | 'dropped' | 'policed', number>>;
+  readonly down: Readonly<Record<'carried' | 'lost' | 'dropped' | 'policed', number>>;
+  /** How late packets were handed over because the link had to wait for a processor, ms. */
+  readonly late: { readonly mean: number; readonly worst: number };
+}
+
+/** One of the two hosts: applications and clients are on the near one, servers on the far one. */
+export type HostName = 'near' | 'far';
 
 /** Address of the far host; the near one is 10.77.0.1. */
 export const FAR_ADDRESS = '10.77.0.2';
+const SUBNET = '10.77.0.0/24';
 
 /** The two hosts. */
 export interface Lab {
-  /** Chooses what TCP does about congestion on both hosts: `cubic`, `bbr`. */
-  setCongestionControl(name: string): void;
   /** Starts a program on one of the hosts. It ends with the lab at the latest. */
-  start(host: 'near' | 'far', command: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess;
+  start(host: HostName, command: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess;
+  /** Traces and changes begin now. */
+  begin(): void;
+  /** Segments that TCP of a host has sent and sent again so far. */
+  readTcp(host: HostName): { readonly sent: number; readonly sentAgain: number };
+  /** Ends the link and says what it did. */
+  endLink(): Promise<LinkReport>;
   /** Ends all programs and takes the hosts down. Idempotent. */
   close(): Promise<void>;
 }
 
-let program: string | undefined;
+let folder: string | undefined;
 let labs = 0;
+const sources = join(import.meta.dirname, '..', '..', 'wan');
 
-/** Compiles the link. @throws {Error} of the compiler */
-function compileLink(): string {
-  if (program !== undefined) return program;
-  const folder = mkdtempSync(join(tmpdir(), 'kcptun-wan-'));
-  process.once('exit', () => rmSync(folder, { recursive: true }));
-  program = join(folder, 'link');
-  execFileSync('cc', ['-O2', '-o', program, join(import.meta.dirname, '..', '..', 'wan', 'link.c')]);
-  return program;
+/** A folder for what is made once per process: the compiled link, unpacked traces. @throws {Error} of the compiler */
+function prepare(): string {
+  if (folder !== undefined) return folder;
+  const made = mkdtempSync(join(tmpdir(), 'kcptun-wan-'));
+  process.once('exit', () => rmSync(made, { recursive: true }));
+  execFileSync('cc', ['-O2', '-o', join(made, 'link'), join(sources, 'link.c')]);
+  folder = made;
+  return made;
 }
 
-/** Sets both hosts up. @throws {Error} when this system can not, with what its tools say */
-export async function openLab(shape: LinkShape, seed: number): Promise<Lab> {
+/** Unpacks a trace: differences in ms become times. */
+function unpackTrace(name: string): string {
+  const file = join(prepare(), name);
+  let time = 0;
+  const lines = gunzipSync(readFileSync(join(sources, 'traces', `${name}.gz`)))
+    .toString()
+    .trim()
+    .split('\n');
+  writeFileSync(file, lines.map((difference) => `${(time += Number(difference))}\n`).join(''));
+  return file;
+}
+
+function linkFlags(shape: LinkShape, seed: number): string[] {
+  const flags: Record<string, string | number | undefined> = {
+    delay: shape.rtt / 2,
+    loss: shape.loss,
+    burst: shape.burst,
+    rate: shape.rate,
+    queue: shape.queue,
+    jitter: shape.jitter,
+    police: shape.police === undefined ? undefined : `${shape.police.rate}:${shape.police.bucket}`,
+    'trace-up': shape.trace === undefined ? undefined : unpackTrace(`${shape.trace}.up`),
+    'trace-down': shape.trace === undefined ? undefined : unpackTrace(`${shape.trace}.down`),
+    change: shape.changes,
+    seed,
+  };
+  return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, `${value}`]));
+}
+
+/**
+ * Sets both hosts up.
+ * @param tcp - what TCP across the link does about congestion: `cubic`, `bbr`
+ * @param nice - priority of all programs, from -20 to 19
+ * @throws {Error} when this system can not, with what its tools say
+ */
+export async function openLab(shape: LinkShape, seed: number, tcp: string, nice: number): Promise<Lab> {
   const prefix = `kw${process.pid}x${labs++}`;
   const names = { near: `${prefix}a`, far: `${prefix}b` };
   const ip = (...args: string[]): void => {
@@ -65,56 +127,64 @@ export async function openLab(shape: LinkShape, seed: number): Promise<Lab> {
     await Promise.all(gone);
     for (const name of [names.near, names.far]) ip('netns', 'del', name);
   };
+  let link: ChildProcess;
+  let linkLines: Interface;
 
+  checkCongestionControl(tcp);
   ip('netns', 'add', names.near);
   ip('netns', 'add', names.far);
   try {
-    const link = spawn(
-      compileLink(),
-      Object.entries({
-        a: names.near,
-        b: names.far,
-        delay: shape.rtt / 2,
-        loss: shape.loss,
-        rate: shape.rate,
-        queue: shape.queue,
-        seed,
-      }).flatMap(([name, value]) => [`--${name}`, `${value}`]),
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    link = spawn(join(prepare(), 'link'), ['--a', names.near, '--b', names.far, ...linkFlags(shape, seed)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     children.push(link);
+    linkLines = createInterface({ input: link.stdout as NodeJS.ReadableStream });
     // It says that it is ready, or ends.
-    await Promise.race([once(createInterface(link.stdout), 'line'), once(link, 'exit')]);
+    await Promise.race([once(linkLines, 'line'), once(link, 'exit')]);
     if (link.exitCode !== null) throw new Error(`the link ended with ${link.exitCode}`);
     for (const [index, name] of [names.near, names.far].entries()) {
+      const address = `10.77.0.${index + 1}`;
       ip('-n', name, 'link', 'set', 'lo', 'up');
-      ip('-n', name, 'addr', 'add', `10.77.0.${index + 1}/24`, 'dev', 'wan0');
+      ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'wan0');
       ip('-n', name, 'link', 'set', 'wan0', 'mtu', '1500', 'txqueuelen', '10000', 'up');
+      // Of the route, not of the host: the TCP connections to both ends of a tunnel stay as they are.
+      ip('-n', name, 'route', 'replace', SUBNET, 'dev', 'wan0', 'src', address, 'congctl', tcp);
     }
   } catch (error) {
     await close();
     throw error;
   }
   return {
-    setCongestionControl: (control) => {
-      for (const name of [names.near, names.far]) {
-        try {
-          ip('netns', 'exec', name, 'sysctl', '-q', '-w', `net.ipv4.tcp_congestion_control=${control}`);
-        } catch (cause) {
-          // Namespaces may use only what the system has released to everyone.
-          const list = 'net.ipv4.tcp_allowed_congestion_control';
-          throw new Error(`${control} is not allowed in namespaces: sysctl -w ${list}="$(sysctl -n ${list}) ${control}"`, { cause });
-        }
-      }
-    },
     start: (host, command, env = {}) => {
-      const child = spawn('ip', ['netns', 'exec', names[host], ...command], {
+      const child = spawn('nice', ['-n', `${nice}`, 'ip', 'netns', 'exec', names[host], ...command], {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'pipe', process.env['BENCH_VERBOSE'] === undefined ? 'ignore' : 'inherit'],
       });
       children.push(child);
       return child;
     },
+    begin: () => void link.kill('SIGUSR1'),
+    readTcp: (host) => readTcp(execFileSync('ip', ['netns', 'exec', names[host], 'cat', '/proc/net/snmp'], { encoding: 'utf8' })),
+    endLink: async () => {
+      link.kill('SIGTERM');
+      const [line] = await once(linkLines, 'line');
+      return JSON.parse(String(line)) as LinkReport;
+    },
     close,
   };
+}
+
+function checkCongestionControl(name: string): void {
+  const available = readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ');
+  if (available.includes(name)) return;
+  throw new Error(`this kernel has no TCP ${name}, only ${available.join(', ')}: try modprobe tcp_${name}`);
+}
+
+function readTcp(text: string): { sent: number; sentAgain: number } {
+  const [names = [], values = []] = text
+    .split('\n')
+    .filter((line) => line.startsWith('Tcp:'))
+    .map((line) => line.split(' '));
+  const of = (name: string): number => Number(values[names.indexOf(name)]);
+  return { sent: of('OutSegs'), sentAgain: of('RetransSegs') };
 }

@@ -1,148 +1,224 @@
 // The two ends of what is measured over the link, each a process on its host:
 //
-//   node dist/wan/peer.js serve PORT                 answers connections: `b` bytes for ever, `f` a file, `e` an echo
-//   node dist/wan/peer.js measure HOST PORT SECONDS  prints a line of JSON: WanResult
+//   node dist/wan/peer.js serve PORT    answers TCP connections by their first byte: `b` bytes for ever, `u` and a digit takes
+//                                       the bytes of that flow, `f` a file, `e` an echo; answers datagrams with themselves
+//   node dist/wan/peer.js measure PLAN  does what the plan (JSON) says
+//
+// Both print lines of JSON (PeerLine). Times are those of the monotonic clock in ms, which all processes of a machine share.
 
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { median, quantile } from '@kcptun/testkit';
 
-/** What one program does over one link. */
-export interface WanResult {
-  /** Bytes per second of a download that goes on, without its first seconds. */
-  readonly goodput: number;
-  /** ms from the connection of an application to the last byte of a file of 256 KiB; median. */
-  readonly completion: number;
-  /** Round trips of 64 bytes every 50 ms, in ms. */
-  readonly p50: number;
-  readonly p99: number;
+/** Where something listens. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
 }
 
+/** What the measuring end does. */
+export interface Plan {
+  /** Transfers, each by an own connection; they begin `delay` seconds after the first. */
+  readonly flows: readonly (Place & { readonly direction: 'down' | 'up'; readonly delay: number })[];
+  /** Where messages go there and back, from {@link Plan.warmUp} on. */
+  readonly message?: Place;
+  /** Datagrams go there and back outside of all tunnels: what waits at the bottleneck makes them late. */
+  readonly probe: Place;
+  /** How many files are fetched one after the other, from the place of the first flow, which then transfers nothing else. */
+  readonly files?: number;
+  /** s */
+  readonly warmUp: number;
+  /** How long all of it takes, s. */
+  readonly seconds: number;
+}
+
+/** A round trip: when it began, and how long it took, ms. */
+export type RoundTrip = readonly [at: number, ms: number];
+
+/** What a peer says. */
+export type PeerLine =
+  | { readonly kind: 'begin'; readonly at: number }
+  /** What has arrived of a flow so far. */
+  | { readonly kind: 'bytes'; readonly flow: number; readonly at: number; readonly bytes: number }
+  | {
+      readonly kind: 'end';
+      /** A message that did not come back counts with the time that it has been on its way. */
+      readonly messages: readonly RoundTrip[];
+      readonly probes: readonly RoundTrip[];
+      /** ms from the connection to the last byte. */
+      readonly files: readonly number[];
+    };
+
 const FILE_BYTES = 256 * 1024;
-const FILES = 5;
 const MESSAGE_BYTES = 64;
-const MESSAGES = 120;
 const MESSAGE_INTERVAL = 50;
-/** What a download has before it counts, in ms: slow start, and the first growth of windows. */
-const WARM_UP = 3000;
-/** How long a program may take until it listens, in ms. */
+/** How long messages may still come back at the end, ms. */
+const MESSAGE_PATIENCE = 3000;
+const PROBE_INTERVAL = 20;
+const REPORT_INTERVAL = 100;
+/** How long a program may take until it listens, and answers, in ms. */
 const START_LIMIT = 20_000;
 
 const block = Buffer.alloc(64 * 1024, 0x5a);
+const clock = (): number => Number(process.hrtime.bigint()) / 1e6;
+const received = new Map<number, number>();
 
-/** Answers connections until the process is killed. */
+function say(line: PeerLine): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function reportBytes(): void {
+  for (const [flow, bytes] of received) say({ kind: 'bytes', flow, at: clock(), bytes });
+}
+
+function count(flow: number, socket: net.Socket): void {
+  if (!received.has(flow)) received.set(flow, 0);
+  socket.on('data', (chunk: Buffer) => received.set(flow, (received.get(flow) ?? 0) + chunk.length));
+}
+
+function pump(socket: net.Socket): void {
+  const fill = (): void => {
+    while (!socket.destroyed && socket.write(block));
+  };
+  socket.on('drain', fill);
+  fill();
+}
+
+/** Answers until the process is killed. */
 function serve(port: number): void {
+  setInterval(reportBytes, REPORT_INTERVAL);
   net
     .createServer({ noDelay: true }, (socket) => {
       socket.on('error', () => socket.destroy());
-      socket.once('data', (first) => {
+      socket.once('data', (first: Buffer) => {
         const kind = String.fromCharCode(first[0] ?? 0);
         if (kind === 'e') {
           socket.write(first.subarray(1));
           socket.on('data', (chunk) => socket.write(chunk));
         } else if (kind === 'f') {
           socket.end(Buffer.alloc(FILE_BYTES, 0x5a));
+        } else if (kind === 'u') {
+          count(Number(String.fromCharCode(first[1] ?? 0)), socket);
         } else {
-          const pump = (): void => {
-            while (socket.write(block));
-          };
-          socket.on('drain', pump);
-          pump();
+          pump(socket);
         }
       });
     })
     .listen(port);
+  const echo = createSocket('udp4');
+  echo.on('message', (datagram, from) => echo.send(datagram, from.port, from.address)).bind(port);
 }
 
-function connect(host: string, port: number, kind: string): net.Socket {
-  const socket = net.connect({ host, port, noDelay: true });
+function connect(place: Place, first: string): net.Socket {
+  const socket = net.connect({ ...place, noDelay: true });
+  socket.on('error', (error) => {
+    console.error(`${place.host}:${place.port}: ${error.message}`);
+    process.exit(1);
+  });
   // Before anything else: what is written before the connection stands is sent in this order.
-  socket.write(kind);
+  socket.write(first);
   return socket;
 }
 
-/** Connects as soon as somebody listens: on a busy machine programs take their time to start. */
-async function connectFirst(host: string, port: number): Promise<net.Socket> {
-  const end = performance.now() + START_LIMIT;
+/** Waits until a byte comes back from a place: on a busy machine programs take their time to start. */
+async function untilAnswered({ host, port }: Place): Promise<void> {
+  const end = clock() + START_LIMIT;
   for (;;) {
     const socket = net.connect({ host, port, noDelay: true });
     try {
       await once(socket, 'connect');
-      return socket;
+      socket.write('ex');
+      await once(socket, 'data', { signal: AbortSignal.timeout(START_LIMIT) });
+      socket.destroy();
+      return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' || performance.now() > end) throw error;
+      socket.destroy();
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' || clock() > end) throw error;
       await sleep(100);
     }
   }
 }
 
-/** Sends a message every {@link MESSAGE_INTERVAL} whether the last one is back or not, as a game or a terminal would. */
-function measureLatency(socket: net.Socket): Promise<number[]> {
-  return new Promise((resolve, reject) => {
-    socket.write('e');
-    const sent: number[] = [];
-    const times: number[] = [];
-    let received = 0;
-    socket.once('error', reject);
-    socket.on('data', (chunk) => {
-      received += chunk.length;
-      while (times.length < Math.floor(received / MESSAGE_BYTES)) times.push(performance.now() - (sent[times.length] ?? 0));
-      if (times.length < MESSAGES) return;
+/** Sends a message at each interval whether the last one is back or not, as a game or a terminal would. */
+async function exchangeMessages(place: Place, seconds: number): Promise<RoundTrip[]> {
+  const socket = connect(place, 'e');
+  const sent: number[] = [];
+  const times: RoundTrip[] = [];
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    const now = clock();
+    for (let start = sent[times.length]; start !== undefined && (times.length + 1) * MESSAGE_BYTES <= bytes; start = sent[times.length])
+      times.push([start, now - start]);
+  });
+  const timer = setInterval(() => {
+    sent.push(clock());
+    socket.write(Buffer.alloc(MESSAGE_BYTES, 1));
+  }, MESSAGE_INTERVAL);
+  await sleep(seconds * 1000);
+  clearInterval(timer);
+  for (const end = clock() + MESSAGE_PATIENCE; times.length < sent.length && clock() < end; ) await sleep(MESSAGE_INTERVAL);
+  socket.destroy();
+  return [...times, ...sent.slice(times.length).map((start): RoundTrip => [start, clock() - start])];
+}
+
+async function probe({ host, port }: Place, seconds: number): Promise<RoundTrip[]> {
+  const socket = createSocket('udp4');
+  const times: RoundTrip[] = [];
+  socket.on('message', (datagram) => {
+    const start = datagram.readDoubleLE();
+    times.push([start, clock() - start]);
+  });
+  const timer = setInterval(() => {
+    const datagram = Buffer.alloc(MESSAGE_BYTES);
+    datagram.writeDoubleLE(clock());
+    socket.send(datagram, port, host);
+  }, PROBE_INTERVAL);
+  await sleep(seconds * 1000);
+  clearInterval(timer);
+  socket.close();
+  return times;
+}
+
+function fetchFile(place: Place): Promise<number> {
+  return new Promise((resolve) => {
+    const started = clock();
+    let bytes = 0;
+    const socket = connect(place, 'f');
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes < FILE_BYTES) return;
       socket.destroy();
-      resolve(times);
-    });
-    const timer = setInterval(() => {
-      sent.push(performance.now());
-      socket.write(Buffer.alloc(MESSAGE_BYTES, 1));
-      if (sent.length === MESSAGES) clearInterval(timer);
-    }, MESSAGE_INTERVAL);
-  });
-}
-
-function fetchFile(host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const started = performance.now();
-    let received = 0;
-    const socket = connect(host, port, 'f').once('error', reject);
-    socket.on('data', (chunk) => {
-      received += chunk.length;
-      if (received < FILE_BYTES) return;
-      socket.destroy();
-      resolve(performance.now() - started);
+      resolve(clock() - started);
     });
   });
 }
 
-function measureGoodput(host: string, port: number, seconds: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(host, port, 'b').once('error', reject);
-    let received = 0;
-    socket.on('data', (chunk) => {
-      received += chunk.length;
-    });
-    setTimeout(() => {
-      received = 0;
-      setTimeout(() => {
-        socket.destroy();
-        resolve(received / seconds);
-      }, seconds * 1000);
-    }, WARM_UP);
-  });
-}
-
-async function measure(host: string, port: number, seconds: number): Promise<WanResult> {
-  const times = await measureLatency(await connectFirst(host, port));
+async function measure(plan: Plan): Promise<void> {
+  for (const flow of plan.flows) await untilAnswered(flow);
+  say({ kind: 'begin', at: clock() });
   const files: number[] = [];
-  for (let index = 0; index < FILES; index++) files.push(await fetchFile(host, port));
-  const goodput = await measureGoodput(host, port, seconds);
-  return { goodput, completion: median(files), p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
+  let messages: Promise<RoundTrip[]> | undefined;
+  const probes = probe(plan.probe, plan.seconds);
+  if (plan.files === undefined) {
+    setInterval(reportBytes, REPORT_INTERVAL);
+    for (const [index, flow] of plan.flows.entries()) {
+      setTimeout(() => {
+        const socket = connect(flow, flow.direction === 'up' ? `u${index}` : 'b');
+        if (flow.direction === 'up') pump(socket);
+        else count(index, socket);
+      }, flow.delay * 1000);
+    }
+    const { message, warmUp, seconds } = plan;
+    if (message !== undefined) messages = sleep(warmUp * 1000).then(() => exchangeMessages(message, seconds - warmUp));
+  } else {
+    for (const [place] = plan.flows; files.length < plan.files && place !== undefined; ) files.push(await fetchFile(place));
+  }
+  say({ kind: 'end', messages: (await messages) ?? [], probes: plan.files === undefined ? await probes : [], files });
+  process.stdout.write('', () => process.exit());
 }
 
-const [role, ...rest] = process.argv.slice(2);
-if (role === 'serve') {
-  serve(Number(rest[0]));
-} else if (role === 'measure') {
-  const [host = '', port, seconds] = rest;
-  process.stdout.write(`${JSON.stringify(await measure(host, Number(port), Number(seconds)))}\n`);
-}
+const [role, argument = ''] = process.argv.slice(2);
+if (role === 'serve') serve(Number(argument));
+else if (role === 'measure') await measure(JSON.parse(argument) as Plan);

@@ -1,67 +1,177 @@
-// One program over one link: starts it on both hosts, measures, ends it.
+// One scenario with one contender: starts it on both hosts, measures, ends it.
 
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { median, quantile } from '@kcptun/testkit';
 import { findPrograms } from '../tunnel-programs.ts';
-import { FAR_ADDRESS, type Lab, type LinkShape, openLab } from './lab.ts';
-import type { WanResult } from './peer.ts';
+import { type Contender, findContender, type TunnelEnd } from './contenders.ts';
+import { type Arrivals, arrivalsOf, jain, queueOf, rateOf, recoveryOf, seriesOf } from './figures.ts';
+import { FAR_ADDRESS, type HostName, type Lab, type LinkReport, openLab } from './lab.ts';
+import type { PeerLine, Plan } from './peer.ts';
+import { type FigureName, type Scenario, SECONDS, WARM_UP } from './scenarios.ts';
 
-/** What is compared: TCP by itself with its two usual congestion controls, and tunnels. */
-export const CONTENDERS = ['cubic', 'bbr', 'go', 'ours', 'auto'] as const;
+/** What one run showed. */
+export interface Run {
+  readonly figures: Partial<Record<FigureName, number>>;
+  /** Mbit/s of each flow in steps of {@link SERIES_STEP} from the beginning of the first. */
+  readonly series: readonly (readonly number[])[];
+  /** Processes that wanted a processor when it began. */
+  readonly load: number;
+  /** The link's own lateness, ms. */
+  readonly late: LinkReport['late'];
+}
 
-/** Text of a contender for tables. */
-export const TITLES: Readonly<Record<string, string>> = {
-  cubic: 'TCP cubic',
-  bbr: 'TCP BBR',
-  go: 'Go kcptun 2026',
-  ours: 'ours',
-  auto: 'ours, mode auto',
-};
+/** How a run is made. */
+export interface RunOptions {
+  readonly seed: number;
+  /** Priority of all programs but the link. */
+  readonly nice: number;
+  /** Whether one core is kept busy by a loop of the same priority. */
+  readonly busy: boolean;
+}
 
+/** ms */
+export const SERIES_STEP = 250;
 const TARGET_PORT = 7001;
-const UDP_PORT = 7002;
-const LOCAL_PORT = 7003;
-/** The same for both tunnels: windows and buffers beyond what the longest link holds, everything else as usual. */
-const FLAGS = [
-  ...['--key', 'benchmark', '--mode', 'fast3', '--nocomp', '--smuxver', '2', '--sndwnd', '4096', '--rcvwnd', '4096'],
-  ...['--smuxbuf', '16777216', '--streambuf', '8388608', '--closewait', '0', '--quiet'],
-];
-/** What finds the rest by itself. */
-const AUTO_FLAGS = ['--key', 'benchmark', '--mode', 'auto', '--nocomp', '--smuxver', '2', '--quiet'];
-/** How long a program may take for everything. */
-const DEADLINE_MS = 180_000;
+const UDP_PORT = 7100;
+const LOCAL_PORT = 7200;
+/** What both ends of every tunnel are started with. */
+const COMMON_FLAGS = ['--key', 'benchmark', '--nocomp', '--smuxver', '2', '--closewait', '0', '--quiet'];
+/** Payload of a segment with the usual mtu, bytes. */
+const SEGMENT_BYTES = 1297;
+/** What a run may take beyond its plan, ms. */
+const PATIENCE_MS = 45_000;
+const COUNTERS_FILE = 'counters.csv';
 
-/** @throws {Error} when the program does not carry what it should in time */
-export async function measureContender(contender: string, shape: LinkShape, seconds: number, seed: number): Promise<WanResult> {
-  const lab = await openLab(shape, seed);
-  const timer = setTimeout(() => void lab.close(), DEADLINE_MS);
+/** @throws {Error} when the programs do not carry what they should in time */
+export async function runScenario(scenario: Scenario, contender: Contender, options: RunOptions): Promise<Run> {
+  const others = (scenario.others ?? []).map((other) => ({
+    ...other,
+    contender: other.contender === 'same' ? contender : findContender(other.contender),
+  }));
+  const members = [{ contender, delay: 0 }, ...others];
+  const seconds = WARM_UP + (scenario.seconds ?? SECONDS);
+  const tcp = members.map((member) => member.contender.tcp).find((name) => name !== undefined) ?? 'cubic';
+  const load = loadavg()[0] ?? 0;
+  const folder = mkdtempSync(join(tmpdir(), 'kcptun-wan-run-'));
+  const lab = await openLab(scenario.link, options.seed, tcp, options.nice);
+  const timer = setTimeout(() => void lab.close(), seconds * 1000 + PATIENCE_MS);
+  const spinner = options.busy ? spawn('nice', ['-n', `${options.nice}`, process.execPath, '-e', 'for (;;);']) : undefined;
   try {
+    const lines: PeerLine[] = [];
     const peer = join(import.meta.dirname, 'peer.js');
-    lab.start('far', [process.execPath, peer, 'serve', `${TARGET_PORT}`]);
-    const isTunnel = contender !== 'cubic' && contender !== 'bbr';
-    lab.setCongestionControl(isTunnel ? 'cubic' : contender);
-    if (isTunnel) startTunnel(lab, contender);
-    // The far programs need a moment before they listen; for the near one the measuring end waits.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const [host, port] = isTunnel ? ['127.0.0.1', LOCAL_PORT] : [FAR_ADDRESS, TARGET_PORT];
-    const measuring = lab.start('near', [process.execPath, peer, 'measure', host, `${port}`, `${seconds}`]);
-    const lines = createInterface({ input: measuring.stdout as NodeJS.ReadableStream });
-    const line = await Promise.race([once(lines, 'line').then(([text]) => String(text)), once(measuring, 'exit').then(() => '')]);
-    if (line === '') throw new Error(`${contender} did not finish`);
-    return JSON.parse(line) as WanResult;
+    readLines(lab.start('far', [process.execPath, peer, 'serve', `${TARGET_PORT}`]), lines, lab);
+    const direction: 'up' | 'down' = scenario.direction ?? 'down';
+    const countsAgain = scenario.figures.includes('sentAgain');
+    const sender: HostName = direction === 'up' ? 'near' : 'far';
+    const flows = members.map((member, index) => {
+      if (member.contender.tcp === undefined) startTunnel(lab, member.contender, index, sender, countsAgain ? folder : undefined);
+      const place =
+        member.contender.tcp === undefined ? { host: '127.0.0.1', port: LOCAL_PORT + index } : { host: FAR_ADDRESS, port: TARGET_PORT };
+      return { ...place, direction, delay: member.delay };
+    });
+    // The far programs need a moment before they listen; for the near ones the measuring end waits.
+    await sleep(1500);
+    const [first] = flows;
+    const needsMessages = scenario.figures.includes('p50');
+    const plan: Plan = {
+      flows,
+      probe: { host: FAR_ADDRESS, port: TARGET_PORT },
+      ...(needsMessages && first !== undefined ? { message: first } : {}),
+      ...(scenario.files === undefined ? {} : { files: scenario.files }),
+      warmUp: WARM_UP,
+      seconds,
+    };
+    const measuring = lab.start('near', [process.execPath, peer, 'measure', JSON.stringify(plan)]);
+    readLines(measuring, lines, lab);
+    // Also its output is read to the end.
+    await once(measuring, 'close');
+    const end = lines.find((line) => line.kind === 'end');
+    const begin = lines.find((line) => line.kind === 'begin');
+    if (end === undefined || begin === undefined) throw new Error('it did not finish');
+
+    const arrivals = arrivalsOf(lines);
+    const own = arrivals.get(0) ?? [];
+    const from = begin.at + WARM_UP * 1000;
+    const to = begin.at + seconds * 1000;
+    const times = end.messages.map(([, ms]) => ms);
+    const queue = queueOf(end.probes, from, scenario.link.rtt);
+    const all: Partial<Record<FigureName, number>> = {
+      goodput: rateOf(own, from, to),
+      ...(scenario.files === undefined ? {} : { file: median(end.files) }),
+      ...(needsMessages ? { p50: quantile(times, 0.5), p95: quantile(times, 0.95), p99: quantile(times, 0.99) } : {}),
+      queueMean: queue.mean,
+      queueP95: queue.p95,
+      ...sharesOf(scenario, members.length, arrivals, begin.at, to),
+      ...(countsAgain ? { sentAgain: readSentAgain(lab, contender, sender, folder) } : {}),
+    };
+    for (const { figure, at, limit } of scenario.recoveries ?? []) {
+      const next = scenario.recoveries?.map((each) => each.at).find((each) => each > at) ?? seconds;
+      all[figure] = recoveryOf(own, begin.at + at * 1000, begin.at + next * 1000, limit);
+    }
+    const figures = Object.fromEntries(scenario.figures.map((name) => [name, all[name] ?? Number.NaN]));
+    const series = members.map((_, index) => seriesOf(arrivals.get(index) ?? [], begin.at, to, SERIES_STEP));
+    return { figures, series, load, late: (await lab.endLink()).late };
   } finally {
     clearTimeout(timer);
+    spinner?.kill('SIGKILL');
     await lab.close();
+    rmSync(folder, { recursive: true });
   }
 }
 
-function startTunnel(lab: Lab, name: string): void {
-  const program = findPrograms([name === 'auto' ? 'ours' : name])[0];
-  if (program === undefined) return;
-  const flags = name === 'auto' ? AUTO_FLAGS : FLAGS;
-  const server = [...program.server, '-l', `${FAR_ADDRESS}:${UDP_PORT}`, '-t', `127.0.0.1:${TARGET_PORT}`, ...flags];
-  const client = [...program.client, '-l', `127.0.0.1:${LOCAL_PORT}`, '-r', `${FAR_ADDRESS}:${UDP_PORT}`, ...flags];
-  lab.start('far', server, program.env);
-  lab.start('near', client, program.env);
+/** What the flows have of the line, when the last has been there for ten seconds, or half of the time. */
+function sharesOf(
+  scenario: Scenario,
+  count: number,
+  arrivals: ReadonlyMap<number, Arrivals>,
+  begin: number,
+  to: number,
+): Partial<Record<FigureName, number>> {
+  if (count === 1) return {};
+  const isTcp = scenario.others?.some(({ contender }) => contender !== 'same') ?? false;
+  const from = isTcp ? begin + 5000 : to - 10_000;
+  const rates = Array.from({ length: count }, (_, flow) => rateOf(arrivals.get(flow) ?? [], from, to));
+  const sum = rates.reduce((total, rate) => total + rate, 0);
+  return isTcp ? { share: ((rates[0] ?? 0) / sum) * 100, goodput: sum } : { jain: jain(rates), goodput: sum };
+}
+
+function readLines(child: ChildProcess, lines: PeerLine[], lab: Lab): void {
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (text) => {
+    const line = JSON.parse(text) as PeerLine;
+    if (line.kind === 'begin') lab.begin();
+    lines.push(line);
+  });
+}
+
+/** @param folder - where the sender leaves its counters, if it does */
+function startTunnel(lab: Lab, { server, client }: Contender, index: number, sender: HostName, folder: string | undefined): void {
+  const address = `${FAR_ADDRESS}:${UDP_PORT + index}`;
+  const start = (host: HostName, end: TunnelEnd | undefined, places: string[]): void => {
+    const [program] = end === undefined ? [] : findPrograms([end.program]);
+    if (end === undefined || program === undefined) return;
+    const counters = host === sender && folder !== undefined ? ['--snmplog', join(folder, COUNTERS_FILE), '--snmpperiod', '1'] : [];
+    const command = host === 'far' ? program.server : program.client;
+    lab.start(host, [...command, ...places, ...COMMON_FLAGS, ...end.flags, ...counters], program.env);
+  };
+  start('far', server, ['-l', address, '-t', `127.0.0.1:${TARGET_PORT}`]);
+  start('near', client, ['-l', `127.0.0.1:${LOCAL_PORT + index}`, '-r', address]);
+}
+
+/** What was sent again, in percent of what was to be sent. */
+function readSentAgain(lab: Lab, contender: Contender, sender: HostName, folder: string): number {
+  if (contender.tcp !== undefined) {
+    const { sent, sentAgain } = lab.readTcp(sender);
+    return (sentAgain / (sent - sentAgain)) * 100;
+  }
+  const lines = readFileSync(join(folder, COUNTERS_FILE), 'utf8').trim().split('\n');
+  const names = (lines[0] ?? '').split(',');
+  const values = (lines.at(-1) ?? '').split(',');
+  const of = (name: string): number => Number(values[names.indexOf(name)]);
+  return (of('RetransSegs') / (of('BytesSent') / SEGMENT_BYTES)) * 100;
 }

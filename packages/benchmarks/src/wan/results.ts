@@ -1,0 +1,71 @@
+// What was measured over long links, on disk: rows are merged, so that the file can be filled in pieces.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { dirname } from 'node:path';
+import { median } from '@kcptun/testkit';
+import type { Run } from './run.ts';
+import type { FigureName } from './scenarios.ts';
+
+/** The runs of one contender in one scenario. */
+export interface WanRow {
+  readonly id: string;
+  readonly contender: string;
+  /** One core was busy with something else. */
+  readonly busy: boolean;
+  readonly date: string;
+  /** Priority of all programs, -20 to 19. */
+  readonly nice: number;
+  /** Medians of the runs. */
+  readonly figures: Run['figures'];
+  readonly runs: readonly Pick<Run, 'figures' | 'load' | 'late'>[];
+  /** Mbit/s of each flow over time, of the run in the middle; only where charts need it. */
+  readonly series?: Run['series'];
+}
+
+/** All that was measured. */
+export interface WanResults {
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly rows: readonly WanRow[];
+}
+
+/** Reads a file of results; a missing one has none. */
+export function readWanResults(file: string): WanResults {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as WanResults) : { machine: {}, rows: [] };
+}
+
+/** Makes a row of runs. There is at least one. */
+export function makeRow(key: Pick<WanRow, 'id' | 'contender' | 'busy' | 'nice'>, runs: readonly Run[], keepSeries: boolean): WanRow {
+  const names = Object.keys(runs[0]?.figures ?? {}) as FigureName[];
+  const [first] = names;
+  const ordered = first === undefined ? [...runs] : [...runs].sort((a, b) => (a.figures[first] ?? 0) - (b.figures[first] ?? 0));
+  const middle = ordered[Math.floor(ordered.length / 2)];
+  return {
+    ...key,
+    date: new Date().toISOString(),
+    figures: Object.fromEntries(names.map((name) => [name, rounded(median(runs.map((run) => run.figures[name] ?? Number.NaN)))])),
+    runs: runs.map(({ figures, load, late }) => ({
+      figures: Object.fromEntries(names.map((name) => [name, rounded(figures[name] ?? Number.NaN)])),
+      load,
+      late,
+    })),
+    ...(keepSeries && middle !== undefined ? { series: middle.series.map((flow) => flow.map((rate) => Math.round(rate * 10) / 10)) } : {}),
+  };
+}
+
+/** Puts rows in the place of older ones of the same scenario and contender, busy or not. */
+export function mergeWanResults(file: string, rows: readonly WanRow[]): WanResults {
+  const isSame = (one: WanRow, other: WanRow): boolean =>
+    one.id === other.id && one.contender === other.contender && one.busy === other.busy;
+  const kept = readWanResults(file).rows.filter((before) => !rows.some((row) => isSame(row, before)));
+  const machine = { node: process.version, system: `${process.platform} ${release()}`, cpu: cpus()[0]?.model ?? '', cores: cpus().length };
+  const results: WanResults = { machine, rows: [...kept, ...rows] };
+  mkdirSync(dirname(file), { recursive: true });
+  const lines = results.rows.map((row) => ` ${JSON.stringify(row)}`);
+  writeFileSync(file, `{"machine": ${JSON.stringify(machine)},\n"rows": [\n${lines.join(',\n')}\n]}\n`);
+  return results;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
