@@ -11,12 +11,13 @@ import { type Run, runScenario } from './wan/run.ts';
 import { FIGURES, type FigureName, SCENARIOS, type Scenario, SECONDS, WARM_UP } from './wan/scenarios.ts';
 import { renderTables } from './wan/tables.ts';
 
-const USAGE = `usage: npm run bench:wan -- [--only ROW,GROUP,...] [--contenders NAME,...] [--rounds 3] [--busy] [--nice=N] [--out FILE] [--docs] [--list]
+const USAGE = `usage: npm run bench:wan -- [--only ROW,GROUP,...] [--contenders NAME,...] [--rounds 3] [--busy] [--nice=N] [--add] [--out FILE] [--docs] [--list]
 
 Measures rows (--list names them and says how long they take), by default all with all of their contenders:
 ${CONTENDERS.map(({ name }) => name).join(', ')}.
 --busy keeps one core busy beside them. --nice gives all measured programs a priority, for a machine with other work.
-Results are merged into FILE row by row, by default packages/benchmarks/results/wan.json. --docs measures nothing but
+Results are merged into FILE row by row, by default packages/benchmarks/results/wan.json; with
+--add, the runs count beside those that a row has. --docs measures nothing but
 writes tables and charts of docs/PERFORMANCE.md from that file. Needs Linux, root, a C compiler, iproute2 and the Go
 programs (npm run interop brings them).`;
 
@@ -30,6 +31,7 @@ const values = parseToolFlags(
     busy: { type: 'boolean', default: false },
     nice: { type: 'string', default: '0' },
     out: { type: 'string', default: join(root, 'packages', 'benchmarks', 'results', 'wan.json') },
+    add: { type: 'boolean', default: false },
     docs: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -83,10 +85,14 @@ async function measure(): Promise<void> {
       }
     }
     const rows = [...runs].filter(([, done]) => done.length > 0);
+    const before = values.add ? readWanResults(values.out).rows : [];
     const key = { id: scenario.id, busy: values.busy, nice };
     mergeWanResults(
       values.out,
-      rows.map(([contender, done]) => makeRow({ ...key, contender }, done, isDrawnOverTime(scenario))),
+      rows.map(([contender, done]) => {
+        const same = before.find((row) => row.id === key.id && row.contender === contender && row.busy === key.busy);
+        return makeRow({ ...key, contender }, done, isDrawnOverTime(scenario), same?.runs);
+      }),
     );
   }
   console.log(renderTables(readWanResults(values.out), scenarios));

@@ -120,7 +120,9 @@ export async function openLab(shape: LinkShape, seed: number, tcp: string, nice:
     closing ??= takeDown();
     return closing;
   };
+  const interrupt = (): void => void close().finally(() => process.exit(130));
   const takeDown = async (): Promise<void> => {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
     const gone = running.map((child) => once(child, 'exit'));
     for (const child of running) child.kill('SIGKILL');
@@ -131,6 +133,7 @@ export async function openLab(shape: LinkShape, seed: number, tcp: string, nice:
   let linkLines: Interface;
 
   checkCongestionControl(tcp);
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   ip('netns', 'add', names.near);
   ip('netns', 'add', names.far);
   try {
@@ -156,10 +159,7 @@ export async function openLab(shape: LinkShape, seed: number, tcp: string, nice:
   }
   return {
     start: (host, command, env = {}) => {
-      const child = spawn('nice', ['-n', `${nice}`, 'ip', 'netns', 'exec', names[host], ...command], {
-        env: { ...process.env, ...env },
-        stdio: ['ignore', 'pipe', process.env['BENCH_VERBOSE'] === undefined ? 'ignore' : 'inherit'],
-      });
+      const child = startNicely(nice, ['ip', 'netns', 'exec', names[host], ...command], env);
       children.push(child);
       return child;
     },
@@ -172,6 +172,17 @@ export async function openLab(shape: LinkShape, seed: number, tcp: string, nice:
     },
     close,
   };
+}
+
+/** Starts a program with a priority, also among the sessions of the machine, where the kernel groups processes by them. */
+function startNicely(nice: number, command: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const group = '[ ! -w /proc/self/autogroup ] || echo "$0" > /proc/self/autogroup; exec nice -n "$0" "$@"';
+  return spawn('sh', ['-c', group, `${nice}`, ...command], {
+    // A session of its own is a group of its own.
+    detached: true,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', process.env['BENCH_VERBOSE'] === undefined ? 'ignore' : 'inherit'],
+  });
 }
 
 function checkCongestionControl(name: string): void {

@@ -34,21 +34,31 @@ export function readWanResults(file: string): WanResults {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as WanResults) : { machine: {}, rows: [] };
 }
 
-/** Makes a row of runs. There is at least one. */
-export function makeRow(key: Pick<WanRow, 'id' | 'contender' | 'busy' | 'nice'>, runs: readonly Run[], keepSeries: boolean): WanRow {
+/**
+ * Makes a row of runs. There is at least one.
+ * @param before - runs of the same row that count as well
+ */
+export function makeRow(
+  key: Pick<WanRow, 'id' | 'contender' | 'busy' | 'nice'>,
+  runs: readonly Run[],
+  keepSeries: boolean,
+  before: WanRow['runs'] = [],
+): WanRow {
   const names = Object.keys(runs[0]?.figures ?? {}) as FigureName[];
-  const [first] = names;
-  const ordered = first === undefined ? [...runs] : [...runs].sort((a, b) => (a.figures[first] ?? 0) - (b.figures[first] ?? 0));
-  const middle = ordered[Math.floor(ordered.length / 2)];
+  const [main] = names;
+  const mainOf = (run: Run): number => (main === undefined ? 0 : (run.figures[main] ?? 0));
+  const middle = [...runs].sort((a, b) => mainOf(a) - mainOf(b))[Math.floor(runs.length / 2)];
+  const kept = runs.map(({ figures, load, late }) => ({
+    figures: Object.fromEntries(names.map((name) => [name, rounded(figures[name] ?? Number.NaN)])),
+    load,
+    late,
+  }));
+  const all: WanRow['runs'] = [...before, ...kept];
   return {
     ...key,
     date: new Date().toISOString(),
-    figures: Object.fromEntries(names.map((name) => [name, rounded(median(runs.map((run) => run.figures[name] ?? Number.NaN)))])),
-    runs: runs.map(({ figures, load, late }) => ({
-      figures: Object.fromEntries(names.map((name) => [name, rounded(figures[name] ?? Number.NaN)])),
-      load,
-      late,
-    })),
+    figures: Object.fromEntries(names.map((name) => [name, median(all.map((run) => run.figures[name] ?? Number.NaN))])),
+    runs: all,
     ...(keepSeries && middle !== undefined ? { series: middle.series.map((flow) => flow.map((rate) => Math.round(rate * 10) / 10)) } : {}),
   };
 }

@@ -1,6 +1,6 @@
 // One scenario with one contender: starts it on both hosts, measures, ends it.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -61,8 +61,8 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
   const folder = mkdtempSync(join(tmpdir(), 'kcptun-wan-run-'));
   const lab = await openLab(scenario.link, options.seed, tcp, options.nice);
   const timer = setTimeout(() => void lab.close(), seconds * 1000 + PATIENCE_MS);
-  const spinner = options.busy ? spawn('nice', ['-n', `${options.nice}`, process.execPath, '-e', 'for (;;);']) : undefined;
   try {
+    if (options.busy) lab.start('near', [process.execPath, '-e', 'for (;;);']);
     const lines: PeerLine[] = [];
     const peer = join(import.meta.dirname, 'peer.js');
     readLines(lab.start('far', [process.execPath, peer, 'serve', `${TARGET_PORT}`]), lines, lab);
@@ -119,7 +119,6 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
     return { figures, series, load, late: (await lab.endLink()).late };
   } finally {
     clearTimeout(timer);
-    spinner?.kill('SIGKILL');
     await lab.close();
     rmSync(folder, { recursive: true });
   }
