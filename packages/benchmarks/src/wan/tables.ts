@@ -91,10 +91,12 @@ function barLine(results: WanResults, scenario: Scenario, bar: Bar): string {
     return bar.ratioTo === undefined ? text(bar.figure, value) : `${value.toFixed(2)} x`;
   };
   const limit = (value: number | undefined): string => (value === undefined ? NONE : `${bar.atMost === true ? '≤' : '≥'} ${show(value)}`);
-  const of = bar.ratioTo === undefined ? '' : ` to ${findContender(bar.ratioTo).title}`;
+  const of = bar.ratioTo === undefined ? '' : ` over ${findContender(bar.ratioTo).title}`;
   const what = `${findContender(bar.contender).title}${of}, ${figureTitle(bar.figure)}`;
+  // What is shown is what is judged.
+  const digits = bar.ratioTo === undefined ? FIGURES[bar.figure].digits : 2;
   const values = [false, true].map((busy) => measuredOf(results, scenario, bar, busy));
-  const cells = values.map((value) => `${show(value)} | ${verdict(bar, value)}`);
+  const cells = values.map((value) => `${show(value)} | ${verdict(bar, value === undefined ? value : Number(value.toFixed(digits)))}`);
   return `| ${scenario.title} | ${what} | ${limit(bar.bar)} | ${limit(bar.aim)} | ${cells.join(' | ')} |`;
 }
 
