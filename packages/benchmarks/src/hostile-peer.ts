@@ -1,32 +1,36 @@
 // A peer that knows the key and floods a server, as a process of its own (hostile.ts starts it):
-//   node hostile-peer.js FLOOD PORT SECONDS BYTES_PER_SECOND
-// It prints the bytes of its datagrams. `innocent` is a bulk transfer of random bytes: with it, the
-// others are compared at the same volume.
+//   node hostile-peer.js FLOOD PORT BYTES_PER_SECOND SESSIONS
+// It says `ready` when it begins, goes on until its input ends, and then prints what it has sent, in
+// bytes a second with the headers of IP and UDP. `innocent` is a bulk transfer to the target: with it
+// the others are compared at the same volume.
 
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import dgram from 'node:dgram';
-import { HEADROOM, PacketBatch, writeU16, writeU32 } from '@kcptun/common';
-import { SnappyEncoder } from '@kcptun/comp';
+import { ChunkPool, HEADROOM, PacketBatch, readU32, writeU16, writeU32 } from '@kcptun/common';
+import { SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
 import { createPacketCrypt, deriveKey } from '@kcptun/crypt';
-import { Endpoint, parseSessionParameters } from '@kcptun/session';
+import { Endpoint, parseSessionParameters, type Session } from '@kcptun/session';
+import { parseSmuxConfig, SmuxSession } from '@kcptun/smux';
 import { FLOODS, HOSTILE_KEY } from './hostile-floods.ts';
 
-const [name = '', port = '', seconds = '', rate = ''] = process.argv.slice(2);
+const [name = '', port = '', rate = '', count = '1'] = process.argv.slice(2);
 const flood = FLOODS[name];
 if (flood === undefined) throw new RangeError(`no flood ${name}`);
 const HOST = '127.0.0.1';
+/** Of IP and UDP. */
+const DATAGRAM_HEADERS = 28;
 const socket = dgram.createSocket('udp4');
 const random = (target: Uint8Array): void => void randomFillSync(target);
 const crypt = createPacketCrypt({ method: 'aes', key: deriveKey(HOSTILE_KEY), random });
 let sent = 0;
-let deaf = false;
+
+function send(bytes: Uint8Array): void {
+  sent += bytes.length + DATAGRAM_HEADERS;
+  socket.send(bytes, Number(port), HOST);
+}
 
 function transmit(batch: PacketBatch): number {
-  for (let index = 0; index < batch.count; index++) {
-    const bytes = Buffer.from(batch.packet(index));
-    sent += bytes.length;
-    socket.send(bytes, Number(port), HOST);
-  }
+  for (let index = 0; index < batch.count; index++) send(Buffer.from(batch.packet(index)));
   return batch.count;
 }
 
@@ -37,10 +41,66 @@ const endpoint = new Endpoint({
   random,
   transmit,
 });
-const session = endpoint.open(0, performance.now());
-const encoder = new SnappyEncoder();
+
+/** A session of this peer, and how far it is. */
+class Attacker {
+  readonly session: Session = endpoint.open(0, performance.now());
+  readonly #encoder: SnappyEncoder = new SnappyEncoder();
+  una = 0;
+  step = 0;
+
+  /** Writes bytes into the compressed stream, in chunks of a size. */
+  write(bytes: Uint8Array, chunk: number): void {
+    for (let at = 0; at < bytes.length; at += chunk) {
+      const piece = bytes.subarray(at, at + chunk);
+      this.#encoder.write(this.session, piece, piece.length, undefined, 0, 0);
+    }
+  }
+
+  readonly segment = (cmd: number, sn: number, payload: Uint8Array = new Uint8Array(0), conv: number = this.session.conv): Uint8Array => {
+    const bytes = new Uint8Array(24 + payload.length);
+    writeU32(bytes, 0, conv);
+    bytes[4] = cmd;
+    writeU16(bytes, 6, 1024);
+    writeU32(bytes, 8, Math.floor(performance.now()) >>> 0);
+    writeU32(bytes, 12, sn);
+    writeU32(bytes, 20, payload.length);
+    bytes.set(payload, 24);
+    return bytes;
+  };
+
+  /** Opens a stream to the target; returns what reads answers and writes on. */
+  openStream(): () => void {
+    const smux = new SmuxSession({ client: true, config: parseSmuxConfig({ version: 2 }), pool: new ChunkPool(), now: 0 });
+    const stream = smux.openStream(0);
+    const decoder = new SnappyDecoder();
+    const block = randomBytes(65_536);
+    const encoder = this.#encoder;
+    const { session } = this;
+    const sink = {
+      room: (): number => session.room(),
+      write: (bytes: Uint8Array, offset: number, length: number): void =>
+        encoder.write(session, bytes.subarray(offset, offset + length), length, undefined, 0, 0),
+      frame: (head: Uint8Array, headLength: number, payload: Uint8Array, offset: number, length: number): void =>
+        encoder.write(session, head, headLength, payload, offset, length),
+    };
+    return () => {
+      while (session.peek()) {
+        session.consume(decoder.handleData(session.readBytes, session.readOffset, session.readLength));
+        decoder.consumed(smux.handleData(decoder.outputBytes, decoder.outputOffset, decoder.outputLength, 0));
+      }
+      while (smux.pollWritable() !== undefined);
+      if (stream.bufferedAmount === 0) stream.write(block);
+      smux.pollTransmit(sink);
+    };
+  }
+}
+
+const attackers = Array.from({ length: Number(count) }, () => new Attacker());
+const wanted = flood.kind === 'wanted' ? attackers.map((attacker) => attacker.openStream()) : [];
 const received = new PacketBatch();
 const crafted = new PacketBatch();
+let deaf = false;
 
 function turn(): void {
   const now = performance.now();
@@ -48,6 +108,7 @@ function turn(): void {
   if (due !== undefined && due <= now) endpoint.handleTimeout(now);
   while (endpoint.pollEvent() !== undefined);
   for (let one = endpoint.pollReadable(); one !== undefined; one = endpoint.pollReadable()) {
+    if (flood?.kind === 'wanted') continue;
     while (one.peek()) one.consume(one.readLength);
   }
   while (endpoint.pollWritable() !== undefined);
@@ -55,15 +116,27 @@ function turn(): void {
 }
 
 socket.on('message', (bytes) => {
-  if (deaf) return;
   received.clear();
   received.addReceived(bytes, 0);
-  endpoint.handleDatagrams(received, performance.now());
-  turn();
+  if (!deaf) {
+    endpoint.handleDatagrams(received, performance.now());
+    turn();
+    return;
+  }
+  crypt.open(received);
+  const [packet] = received.count > 0 && received.length[0]! >= 24 ? [received.packet(0)] : [];
+  if (packet === undefined) return;
+  for (const attacker of attackers) {
+    if (attacker.session.conv === readU32(packet, 0)) attacker.una = Math.max(attacker.una, readU32(packet, 16));
+  }
 });
 
-/** Seals a datagram made by hand and sends it. */
-function sendRaw(bytes: Uint8Array): void {
+/** Sends a datagram made by hand. */
+function sendRaw(bytes: Uint8Array, sealed: boolean): void {
+  if (!sealed) {
+    send(bytes);
+    return;
+  }
   crafted.clear();
   const index = crafted.add(HEADROOM, bytes.length, 0);
   crafted.bytes.set(bytes, crafted.offset[index]);
@@ -71,47 +144,46 @@ function sendRaw(bytes: Uint8Array): void {
   transmit(crafted);
 }
 
-/** Writes bytes into the compressed stream, in chunks of a size. */
-function writeStream(bytes: Uint8Array, chunk: number): void {
-  for (let at = 0; at < bytes.length; at += chunk) {
-    const piece = bytes.subarray(at, at + chunk);
-    encoder.write(session, piece, piece.length, undefined, 0, 0);
+/** Sends the next of one session; false: it has no room. */
+function floodOnce(attacker: Attacker, index: number): boolean {
+  if (flood?.kind === 'datagrams') {
+    sendRaw(flood.make({ step: attacker.step++, una: attacker.una, segment: attacker.segment }), flood.sealed !== false);
+    return true;
   }
+  if (attacker.session.room() === 0) return false;
+  if (flood?.kind === 'stream') {
+    const { bytes, chunk } = flood.make(attacker.step++);
+    attacker.write(bytes, chunk);
+  } else {
+    wanted[index]?.();
+  }
+  turn();
+  return true;
 }
 
-const segment = (cmd: number, sn: number, payload = 0): Uint8Array => {
-  const bytes = new Uint8Array(24 + payload);
-  writeU32(bytes, 0, session.conv);
-  bytes[4] = cmd;
-  writeU16(bytes, 6, 1024);
-  writeU32(bytes, 8, Math.floor(performance.now()) >>> 0);
-  writeU32(bytes, 12, sn);
-  writeU32(bytes, 20, payload);
-  return bytes;
-};
-
-// The session has to make sense before it does harm.
-writeStream(Uint8Array.of(2, 3, 0, 0, 0, 0, 0, 0), 8);
+// The sessions have to make sense before they do harm.
+if (flood.kind !== 'wanted') for (const attacker of attackers) attacker.write(Uint8Array.of(2, 3, 0, 0, 0, 0, 0, 0), 8);
 turn();
 await new Promise((resolve) => setTimeout(resolve, 300));
 deaf = flood.kind === 'datagrams';
 const started = performance.now();
 const before = sent;
-let step = 0;
-while (performance.now() - started < Number(seconds) * 1000) {
+let ended = false;
+const finish = (): void => {
+  ended = true;
+};
+process.stdin.on('end', finish).resume();
+console.log('ready');
+let next = 0;
+while (!ended) {
   const allowed = ((performance.now() - started) / 1000) * Number(rate);
-  for (let most = 400; most > 0 && sent - before < allowed; most--) {
-    if (flood.kind === 'datagrams') {
-      sendRaw(flood.make(step++, segment));
-    } else {
-      if (session.room() === 0) break;
-      const { bytes, chunk } = flood.make(step++);
-      writeStream(bytes, chunk);
-      turn();
-    }
+  let refused = 0;
+  for (let most = 400; most > 0 && sent - before < allowed && refused < attackers.length; most--) {
+    next = (next + 1) % attackers.length;
+    refused = floodOnce(attackers[next] as Attacker, next) ? 0 : refused + 1;
   }
   turn();
   await new Promise((resolve) => setTimeout(resolve, 1));
 }
-console.log(sent - before);
+console.log(Math.round((sent - before) / ((performance.now() - started) / 1000)));
 process.exit();

@@ -78,6 +78,8 @@ export interface RunningTunnel {
   readonly udpPort: number;
   /** What client and server have used so far. */
   usage(): readonly [client: Usage, server: Usage];
+  /** From now on the target refuses connections; those that there are go on. */
+  refuse(): void;
   stop(): Promise<void>;
 }
 
@@ -95,7 +97,10 @@ export async function startTunnel(program: Program, flags: readonly string[], cl
   const target = net.createServer((socket) => {
     socket.setNoDelay(true);
     socket.once('error', () => socket.destroy());
-    waiting.shift()?.(socket);
+    const take = waiting.shift();
+    // Of a peer that the benchmark starts beside the client: its bytes are read, no more.
+    if (take === undefined) socket.resume();
+    else take(socket);
   });
   target.listen(targetPort, '127.0.0.1');
   await once(target, 'listening');
@@ -123,6 +128,7 @@ export async function startTunnel(program: Program, flags: readonly string[], cl
       return { near, far: other };
     },
     usage: () => [readUsage(client.pid as number), readUsage(server.pid as number)],
+    refuse: () => void target.close(),
     stop: async () => {
       const gone = [client, server].map((child) => once(child, 'exit'));
       // A profile is written at an orderly end only.
