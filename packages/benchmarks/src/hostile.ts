@@ -147,7 +147,9 @@ async function echo({ near, far }: Pair): Promise<number[]> {
 }
 
 console.log(`${values.sessions} session(s) that flood, ${values.rate} MB/s at most; medians of ${values.rounds}`);
-console.log('| flood | sent, MB/s | speed, MB/s | beside innocent | share | echo p50 | p99 | p50 beside innocent | CPU | CPU beside innocent |');
+console.log(
+  '| flood | sent, MB/s | speed, MB/s | beside innocent | share | echo p50 | p99 | p50 beside innocent | CPU | CPU beside innocent |',
+);
 console.log('|----|----|----|----|----|----|----|----|----|----|');
 for (const flood of wanted) {
   const hostile: Beside[] = [];

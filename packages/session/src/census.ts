@@ -4,6 +4,7 @@
 import { checkInteger, WorkAccount } from '@kcptun/common';
 import { MAX_REBUILD_WORK } from '@kcptun/fec';
 import { ProvenAddresses } from './proven-addresses.ts';
+import { AddressShare } from './segment-work.ts';
 
 /** Most sessions that peers may have open at a time, by default and at all. */
 export const MAX_SESSIONS = 16_384;
@@ -22,6 +23,9 @@ export const HALF_OPEN_TIMEOUT = 10_000;
 /** Most sessions that are opened and not yet fetched by `pollEvent` (upstream's accept queue). */
 export const ACCEPT_BACKLOG = 128;
 
+/** Addresses without a session that are remembered for what they have used up; all are forgotten together. */
+export const MAX_EMPTY = 1024;
+
 /** Limits of a {@link SessionCensus}. */
 export interface SessionLimits {
   /** Most sessions at a time, 1 to {@link MAX_SESSIONS}, which is the default. */
@@ -38,7 +42,9 @@ export class SessionCensus {
   readonly rebuilding: WorkAccount = new WorkAccount(MAX_REBUILD_WORK);
   readonly #maxSessions: number;
   readonly #maxPerAddress: number;
-  readonly #byAddress: Map<string, number> = new Map();
+  readonly #byAddress: Map<string, AddressShare> = new Map();
+  /** Addresses without a session, whose shares are remembered: who closes and opens in turns gets no new ones. */
+  #empty = 0;
   #total = 0;
 
   /** @throws {TypeError | RangeError} naming the limit that is out of range */
@@ -54,7 +60,7 @@ export class SessionCensus {
 
   /** Number of addresses that have a session. */
   get addresses(): number {
-    return this.#byAddress.size;
+    return this.#byAddress.size - this.#empty;
   }
 
   /** Whether no further session may be opened. */
@@ -64,20 +70,40 @@ export class SessionCensus {
 
   /** Whether no further session may be opened from this address; an empty one stands for no address and has no limit. */
   crowded(address: string): boolean {
-    return address !== '' && (this.#byAddress.get(address) ?? 0) >= this.#maxPerAddress;
+    return address !== '' && (this.#byAddress.get(address)?.sessions ?? 0) >= this.#maxPerAddress;
   }
 
-  /** A session is open. */
-  add(address: string): void {
+  /** Whether this address has opened all the sessions that it may for now. */
+  hasty(address: string, now: number): boolean {
+    const share = address === '' ? undefined : this.#byAddress.get(address);
+    return share !== undefined && share.openings.allowance(now) < 1;
+  }
+
+  /** A session is open. @returns what it shares with others of its address; `undefined` without an address */
+  add(address: string, opened = true): AddressShare | undefined {
     this.#total += 1;
-    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
+    let share = this.#byAddress.get(address);
+    if (share === undefined) {
+      share = new AddressShare();
+      this.#byAddress.set(address, share);
+    } else if (share.sessions === 0) {
+      this.#empty -= 1;
+    }
+    share.sessions += 1;
+    if (opened) share.openings.spend(1);
+    return address === '' ? undefined : share;
   }
 
   /** A session is gone. */
   remove(address: string): void {
     this.#total -= 1;
-    const left = (this.#byAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#byAddress.set(address, left);
-    else this.#byAddress.delete(address);
+    const share = this.#byAddress.get(address);
+    if (share === undefined) return;
+    share.sessions -= 1;
+    if (share.sessions > 0) return;
+    this.#empty += 1;
+    if (this.#empty <= MAX_EMPTY) return;
+    for (const [key, { sessions }] of this.#byAddress) if (sessions === 0) this.#byAddress.delete(key);
+    this.#empty = 0;
   }
 }

@@ -36,6 +36,15 @@ import type { ReplayMemory } from './replay-memory.ts';
 import { Session } from './session.ts';
 import { Transmitter } from './transmitter.ts';
 
+// Whoever knows the key can cause these many thousand times a second, and a new error costs more than
+// its session: the sessions share them. Their stacks would tell nothing.
+const CROWDED_OUT = new SessionError('KCPTUN_ERR_SESSION_CROWDED', 'others need the place, and the peer has said nothing yet');
+const NEVER_SENSE = new SessionError(
+  'KCPTUN_ERR_SESSION_CROWDED',
+  `the peer has said nothing that makes sense for ${HALF_OPEN_TIMEOUT / 1000} s`,
+);
+const REPLACED = new SessionError('KCPTUN_ERR_SESSION_REPLACED', 'the peer opened another session from the same address');
+
 /** All sessions of one socket. */
 export class Endpoint implements EndpointContext {
   readonly crypt: PacketCrypt;
@@ -368,13 +377,14 @@ export class Endpoint implements EndpointContext {
       this.counters.replayed += 1;
       return undefined;
     }
+    const address = this.#addressOf?.(path) ?? '';
+    if (this.#census.hasty(address, now)) return undefined;
     if (session !== undefined) {
       if (readU32(bytes, kcpAt + 12) !== 0) return undefined;
       // Who has shown to be a peer is known by conv from now on, and has its path again when it is heard.
-      if (guard === undefined || !session.established) this.closeSession(session, replacedError());
+      if (guard === undefined || !session.established) this.closeSession(session, REPLACED);
     }
     if (this.#unaccepted >= ACCEPT_BACKLOG) return undefined;
-    const address = this.#addressOf?.(path) ?? '';
     if (!this.#makeRoom(address)) {
       this.counters.crowdedOut += 1;
       return undefined;
@@ -388,7 +398,7 @@ export class Endpoint implements EndpointContext {
     this.#paths.take(path, session);
     if (!this.#census.proven.has(address, now)) session.doubtPath();
     this.counters.opened(session, false);
-    this.#census.add(address);
+    session.addressShare = this.#census.add(address, true);
     this.#halfOpen.add(session);
     this.#guard?.opened(session, low, high, now);
     this.#unaccepted += 1;
@@ -402,7 +412,7 @@ export class Endpoint implements EndpointContext {
     if (!crowded && !this.#census.full && this.#halfOpen.size < MAX_HALF_OPEN) return true;
     const victim = this.#oldestHalfOpen(crowded ? address : '');
     if (victim === undefined) return false;
-    this.closeSession(victim, new SessionError('KCPTUN_ERR_SESSION_CROWDED', 'others need the place, and the peer has said nothing yet'));
+    this.closeSession(victim, CROWDED_OUT);
     return true;
   }
 
@@ -417,10 +427,7 @@ export class Endpoint implements EndpointContext {
     for (;;) {
       const session = this.#oldestHalfOpen('');
       if (session === undefined || session.openedAt + HALF_OPEN_TIMEOUT > now) return;
-      this.closeSession(
-        session,
-        new SessionError('KCPTUN_ERR_SESSION_CROWDED', `the peer has said nothing that makes sense for ${HALF_OPEN_TIMEOUT / 1000} s`),
-      );
+      this.closeSession(session, NEVER_SENSE);
     }
   }
 
@@ -461,13 +468,13 @@ export class Endpoint implements EndpointContext {
     const paths = this.#paths;
     const from = session.path;
     const other = paths.get(path);
-    if (other !== undefined && !other.established) this.closeSession(other, replacedError());
+    if (other !== undefined && !other.established) this.closeSession(other, REPLACED);
     paths.remove(session);
     session.sink.path = path;
     paths.take(path, session);
     this.#census.remove(session.address);
     session.address = this.#addressOf?.(path) ?? '';
-    this.#census.add(session.address);
+    session.addressShare = this.#census.add(session.address, false);
     session.prove();
     this.counters.moves += 1;
     this.#events.push({ type: 'moved', session, from, to: path });
@@ -486,8 +493,4 @@ export class Endpoint implements EndpointContext {
     // room() sets wantsRoom again when there is none yet.
     if ((roomy && session.room() > 0) || drained) this.#writable.push(session);
   }
-}
-
-function replacedError(): SessionError {
-  return new SessionError('KCPTUN_ERR_SESSION_REPLACED', 'the peer opened another session from the same address');
 }

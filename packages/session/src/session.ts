@@ -15,7 +15,7 @@ import { autoOptions, fecEnabled, kcpMtu } from './parameters.ts';
 import { isQuestion, type PathQuestion } from './path-question.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch, SEEN_AGAIN, SEEN_BEHIND } from './peer-watch.ts';
-import { MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
+import { type AddressShare, MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
 import { SessionFlight } from './session-flight.ts';
 import { addCounts, type SessionStats } from './session-stats.ts';
 import { SessionSink } from './transmitter.ts';
@@ -50,8 +50,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** @internal Whether the session was opened at this end. */
   active = false;
 
-  /** @internal The peer's address without its port; empty when it counts for no limit. */
+  /** The peer's address without its port; empty when it counts for no limit. Changes when the session moves. */
   address: string;
+  /** @internal What it shares with other sessions of its address. */
+  addressShare: AddressShare | undefined;
   /** @internal */ deadline = 0;
   /** @internal */ deadlineIndex = -1;
   /** @internal In the endpoint's list of the present turn. */
@@ -298,7 +300,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
 
   /** @internal Takes one opened datagram: FEC data, FEC parity or a plain KCP packet. */
   handlePacket(bytes: Uint8Array, offset: number, length: number, now: number): void {
-    if (this.#work.allowance(now) <= 0) {
+    const shared = this.addressShare?.segments;
+    if (this.#work.allowance(now) <= 0 || (shared !== undefined && shared.allowance(now) <= 0)) {
       this.#context.counters.dropped += 1;
       return;
     }
@@ -430,7 +433,9 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     const before = stats.inSegs;
     const result = length < OVERHEAD ? -1 : kcp.input(bytes, offset, length, now, regular, this.#context.parameters.ackNoDelay);
     // A faulty packet counts for no segments there; it may have held as many as fit.
-    this.#work.spend(result < 0 ? Math.ceil(length / OVERHEAD) : stats.inSegs - before);
+    const looked = result < 0 ? Math.ceil(length / OVERHEAD) : stats.inSegs - before;
+    this.#work.spend(looked);
+    this.addressShare?.segments.spend(looked);
     if (result < 0) {
       this.#context.counters.totals.KCPInErrors += 1;
       return false;

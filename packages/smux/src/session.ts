@@ -285,6 +285,7 @@ export class SmuxSession {
       this.#payloadLeft = length;
       this.#payloadStream = this.#hub.streams.get(sid);
       if (length === 0) this.#payloadStream?.handleMark();
+      else if (this.#payloadStream !== undefined) this.#hub.stats.streamFrames += 1;
     } else if (cmd === CMD_SYN) {
       this.#handleSyn(sid, now);
     } else if (cmd === CMD_FIN) {
@@ -292,6 +293,7 @@ export class SmuxSession {
       if (stream === undefined) this.#hub.stats.framesIgnored += 1;
       else stream.handleFin();
     } else if (cmd === CMD_UPD) {
+      this.#hub.stats.streamFrames += 1;
       this.#headLength = HEADER_LENGTH;
       this.#headWanted = HEADER_LENGTH + UPD_LENGTH;
     }
@@ -319,12 +321,14 @@ export class SmuxSession {
     hub.ended = true;
     this.#error = reason;
     hub.writer.clear();
-    const error = reason ?? new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', 'session is closed');
-    for (const stream of hub.streams.values()) stream.handleSessionEnd(error);
-    hub.streams.clear();
     this.#accept.clear();
     this.#payloadStream = undefined;
     this.#payloadLeft = 0;
+    // An error costs more than a session without streams.
+    if (hub.streams.size === 0) return;
+    const error = reason ?? new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', 'session is closed');
+    for (const stream of hub.streams.values()) stream.handleSessionEnd(error);
+    hub.streams.clear();
   }
 
   /** @internal For tests of the end of the ids: the id of the next stream. */

@@ -4,6 +4,8 @@
 export interface SmuxStats {
   /** Frame headers taken from the peer. */
   framesReceived: number;
+  /** Of these, frames that brought a stream bytes, and windows for streams whether there are any or not. */
+  streamFrames: number;
   /** Frames written. */
   framesSent: number;
   /** Payload bytes delivered to streams. */
@@ -24,6 +26,7 @@ export interface SmuxStats {
 export function newStats(): SmuxStats {
   return {
     framesReceived: 0,
+    streamFrames: 0,
     framesSent: 0,
     bytesReceived: 0,
     bytesSent: 0,

@@ -11,7 +11,16 @@ import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/t
 import { explainFailure, explainShards, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import type { Pipe } from './pipe.ts';
 import { ReadAccount, type ReadLine } from './read-line.ts';
-import { CHUNK_WORK, ReadWork, STREAM_WORK } from './read-work.ts';
+import {
+  type AddressAccounts,
+  CHUNK_WORK,
+  FRAME_WORK,
+  PIECE_WORK,
+  READ_SLICE,
+  ReadShare,
+  STREAM_FRAME_WORK,
+  STREAM_WORK,
+} from './read-work.ts';
 
 /**
  * Heartbeats come late by up to this share of their interval, and by at most so many ms, so that those of many links come at one time: then they
@@ -59,6 +68,8 @@ export interface LinkOptions {
   readonly pool: ChunkPool;
   /** Where its streams wait until they may read. */
   readonly reads: ReadLine;
+  /** What sessions of one address may make us do together; a server's. */
+  readonly accounts?: AddressAccounts;
   readonly events: LinkEvents;
 }
 
@@ -89,8 +100,9 @@ export class Link implements SessionOwner, Task {
   #heard = false;
   #closed = false;
   #kickWaits = false;
-  readonly #work: ReadWork = new ReadWork();
+  readonly #work: ReadShare;
   #streamsOpened = 0;
+  #pieces = 0;
   /** The peer's input has made more work than its share, and is read on later. */
   #readWaits = false;
   /** The link has ended, but its session still takes and discards what comes. */
@@ -110,6 +122,8 @@ export class Link implements SessionOwner, Task {
     this.session = session ?? options.udp.openSession(this);
     options.udp.attach(this.session, this);
     this.remoteLabel = options.udp.remoteLabel(this.session.path);
+    this.#work = new ReadShare(options.accounts);
+    this.#work.moveTo(this.session.address);
     this.#awaitHeartbeat();
   }
 
@@ -180,12 +194,19 @@ export class Link implements SessionOwner, Task {
     if (error === undefined) this.#transmit();
     else if (mute && !this.session.established) this.#introduce();
     this.#closed = true;
+    this.#work.moveTo('');
     this.#options.scheduler.set(this, undefined);
-    this.smux.close(error === undefined ? undefined : new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error }));
+    this.smux.close(this.#explainToStreams(error));
     if (mute) this.#mute();
     else this.session.close();
     this.#options.udp.flush();
     this.#options.events.onClosed(error);
+  }
+
+  /** What the streams are told; without a stream, no error is made: it costs more than a session. */
+  #explainToStreams(error: Error | undefined): SmuxError | undefined {
+    if (error === undefined || this.smux.streamCount === 0) return undefined;
+    return new SmuxError('KCPTUN_ERR_SMUX_SESSION_CLOSED', error.message, { cause: error });
   }
 
   /** A frame of our own: the peer, whose first bytes make no sense here, learns from it which setting differs. */
@@ -225,6 +246,7 @@ export class Link implements SessionOwner, Task {
 
   onMoved(): void {
     this.remoteLabel = this.#options.udp.remoteLabel(this.session.path);
+    if (!this.#closed) this.#work.moveTo(this.session.address);
   }
 
   onPeer(state: PeerState): void {
@@ -335,12 +357,13 @@ export class Link implements SessionOwner, Task {
         break;
       }
       if (decoder !== undefined && decoder.outputLength > 0) {
-        decoder.consumed(smux.handleData(decoder.outputBytes, decoder.outputOffset, decoder.outputLength, now));
+        decoder.consumed(smux.handleData(decoder.outputBytes, decoder.outputOffset, Math.min(decoder.outputLength, READ_SLICE), now));
       } else if (!session.peek()) {
         break;
       } else {
         if (this.#openingLength < OPENING_LENGTH) this.#noteOpening();
         smux.handleSignOfLife();
+        this.#pieces += 1;
         session.consume(
           decoder === undefined
             ? smux.handleData(session.readBytes, session.readOffset, session.readLength, now)
@@ -365,7 +388,9 @@ export class Link implements SessionOwner, Task {
 
   /** The work that the peer's input has made so far, see read-work.ts. */
   get #workDone(): number {
-    return this.smux.stats.framesReceived + CHUNK_WORK * (this.#decoder?.chunks ?? 0) + STREAM_WORK * this.#streamsOpened;
+    const { framesReceived, streamFrames } = this.smux.stats;
+    const frames = FRAME_WORK * framesReceived + STREAM_FRAME_WORK * streamFrames;
+    return frames + PIECE_WORK * this.#pieces + CHUNK_WORK * (this.#decoder?.chunks ?? 0) + STREAM_WORK * this.#streamsOpened;
   }
 
   readonly #lateRead = (): void => {

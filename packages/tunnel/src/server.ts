@@ -20,6 +20,7 @@ import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { ReadBudget, ReadLine } from './read-line.ts';
+import { AddressAccounts } from './read-work.ts';
 import { RefusalReport } from './refusals.ts';
 import { SocketNotes } from './socket-notes.ts';
 import { logSocketTrouble } from './socket-trouble.ts';
@@ -37,6 +38,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #scheduler: Scheduler;
   readonly #pipes: PipeSet;
   readonly #reads: ReadBudget = new ReadBudget();
+  readonly #accounts: AddressAccounts = new AddressAccounts();
   readonly #targets: TargetDialer;
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #links: Set<Link> = new Set();
@@ -287,6 +289,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
         codec: this.#codec,
         pool: this.#pool,
         reads: new ReadLine(this.#host, this.#reads),
+        accounts: this.#accounts,
         events: {
           onStream: (stream) => this.#connect(udp, link, stream),
           onShards: (explanation) => this.#reportShards(link, explanation),

@@ -1,7 +1,9 @@
 // Connects streams to the target of a server. Every attempt is bounded in time and ends with its link: nothing outlives
-// either. Each comes out of the budget of connections, and only so many begin in one turn: a thousand streams that one
-// client opens at once must not keep the others waiting. Links take turns.
+// either. Each comes out of the budget of connections, and only so many begin in one turn: one costs as
+// much as hundreds of datagrams, and a thousand streams that one client opens at once must not keep the
+// others waiting. Addresses take turns, and so do the links of an address.
 
+import { Ring } from '@kcptun/common';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host, HostTimer, StreamAddress } from '@kcptun/transport';
 import type { ConnectionShares } from './connection-shares.ts';
@@ -10,14 +12,15 @@ import type { Link } from './link.ts';
 
 /** A target that has not answered after this long is given up, in ms (upstream 2026: the same). */
 const CONNECT_TIMEOUT = 10_000;
-/** Attempts that begin in one turn. */
-const DIALS_PER_TURN = 64;
+/** Attempts that begin in one turn of the event loop; an idle process has thousands of turns a second. */
+const DIALS_PER_TURN = 4;
 
 /** How an attempt ended: with a connection and what gives its place back, or with the reason why there is none. */
 export type Outcome = (error: Error | undefined, connection: ByteConnection | undefined, release: () => void) => void;
 
 interface Attempt {
   readonly link: Link;
+  readonly address: string;
   readonly stream: SmuxStream;
   readonly callback: Outcome;
   /** Gives the place in the budget back. */
@@ -32,8 +35,8 @@ export class TargetDialer {
   readonly #target: StreamAddress;
   readonly #shares: ConnectionShares;
   readonly #attempts: Set<Attempt> = new Set();
-  /** Those that have not begun, by link, in the order in which links have their turn. */
-  readonly #waiting: Map<Link, Attempt[]> = new Map();
+  /** Those that have not begun, by address and link, in the order in which these have their turn. */
+  readonly #waiting: Map<string, Map<Link, Ring<Attempt>>> = new Map();
   #begun = 0;
   #turnComes = false;
 
@@ -57,14 +60,12 @@ export class TargetDialer {
   connect(link: Link, stream: SmuxStream, address: string, callback: Outcome): boolean {
     const release = this.#shares.take(link, address);
     if (release === undefined) return false;
-    const attempt: Attempt = { link, stream, callback, release, timer: undefined, connecting: undefined };
+    const attempt: Attempt = { link, address, stream, callback, release, timer: undefined, connecting: undefined };
     this.#attempts.add(attempt);
     if (this.#begun < DIALS_PER_TURN && this.#waiting.size === 0) {
       this.#begin(attempt);
     } else {
-      const line = this.#waiting.get(link);
-      if (line === undefined) this.#waiting.set(link, [attempt]);
-      else line.push(attempt);
+      this.#line(attempt);
     }
     this.#awaitTurn();
     return true;
@@ -72,13 +73,43 @@ export class TargetDialer {
 
   /** Ends the attempts for streams of `link`, or all. */
   cancel(link?: Link): void {
-    if (link === undefined) this.#waiting.clear();
-    else this.#waiting.delete(link);
     for (const attempt of [...this.#attempts]) {
       if (link !== undefined && attempt.link !== link) continue;
+      this.#leave(attempt);
       this.#end(attempt);
       attempt.stream.reset();
     }
+  }
+
+  /** Puts an attempt in its line. */
+  #line(attempt: Attempt): void {
+    const { address, link } = attempt;
+    const links = this.#waiting.get(address) ?? new Map<Link, Ring<Attempt>>();
+    const line = links.get(link) ?? new Ring<Attempt>();
+    line.push(attempt);
+    links.set(link, line);
+    this.#waiting.set(address, links);
+  }
+
+  /** Nothing of its link begins any more. */
+  #leave({ address, link }: Attempt): void {
+    const links = this.#waiting.get(address);
+    links?.delete(link);
+    if (links?.size === 0) this.#waiting.delete(address);
+  }
+
+  /** Whose turn it is. It goes behind the others. */
+  #next(): Attempt | undefined {
+    const [[address, links] = []] = this.#waiting;
+    if (address === undefined || links === undefined) return undefined;
+    const [[link, line] = []] = links;
+    if (link === undefined || line === undefined) return undefined;
+    const attempt = line.shift();
+    this.#waiting.delete(address);
+    links.delete(link);
+    if (line.length > 0) links.set(link, line);
+    if (links.size > 0) this.#waiting.set(address, links);
+    return attempt;
   }
 
   #awaitTurn(): void {
@@ -91,14 +122,9 @@ export class TargetDialer {
     this.#turnComes = false;
     this.#begun = 0;
     while (this.#begun < DIALS_PER_TURN) {
-      const [next] = this.#waiting;
-      if (next === undefined) return;
-      const [link, line] = next;
-      const attempt = line.shift();
-      // Behind the others, until its next turn.
-      this.#waiting.delete(link);
-      if (line.length > 0) this.#waiting.set(link, line);
-      if (attempt !== undefined) this.#begin(attempt);
+      const attempt = this.#next();
+      if (attempt === undefined) return;
+      this.#begin(attempt);
     }
     this.#awaitTurn();
   };
