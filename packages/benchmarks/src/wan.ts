@@ -98,7 +98,7 @@ async function measure(): Promise<void> {
   console.log(renderTables(readWanResults(values.out), scenarios));
 }
 
-function describe({ figures, load, late }: Run): string {
+function describe({ figures, load, late, waited = 0 }: Run): string {
   const parts = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(FIGURES[name as FigureName].digits)}`);
-  return `${parts.join(', ')}; load ${load.toFixed(1)}, link late ${late.mean.toFixed(2)} / ${late.worst.toFixed(0)} ms`;
+  return `${parts.join(', ')}; load ${load.toFixed(1)}, link late ${late.mean.toFixed(2)} / ${late.worst.toFixed(0)} ms, in line ${waited.toFixed(1)} %`;
 }

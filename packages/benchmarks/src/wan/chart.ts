@@ -17,7 +17,7 @@ export interface ChartPanel {
 const WIDTH = 320;
 const HEIGHT = 220;
 const MARGIN = { left: 48, top: 28, right: 16, bottom: 44 };
-const LEGEND = { width: 176, height: 18 };
+const LEGEND = { width: 200, height: 18 };
 /** Told apart also without color: each has its own dashes. */
 const STYLES = [
   { color: '#1a7f37', dash: 'none' },

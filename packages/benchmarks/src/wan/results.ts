@@ -18,7 +18,7 @@ export interface WanRow {
   readonly nice: number;
   /** Medians of the runs. */
   readonly figures: Run['figures'];
-  readonly runs: readonly Pick<Run, 'figures' | 'load' | 'late'>[];
+  readonly runs: readonly Pick<Run, 'figures' | 'load' | 'late' | 'waited'>[];
   /** Mbit/s of each flow over time, of the run in the middle; only where charts need it. */
   readonly series?: Run['series'];
 }
@@ -48,10 +48,11 @@ export function makeRow(
   const [main] = names;
   const mainOf = (run: Run): number => (main === undefined ? 0 : (run.figures[main] ?? 0));
   const middle = [...runs].sort((a, b) => mainOf(a) - mainOf(b))[Math.floor(runs.length / 2)];
-  const kept = runs.map(({ figures, load, late }) => ({
+  const kept = runs.map(({ figures, load, late, waited }) => ({
     figures: Object.fromEntries(names.map((name) => [name, rounded(figures[name] ?? Number.NaN)])),
     load,
     late,
+    ...(waited === undefined ? {} : { waited: rounded(waited) }),
   }));
   const all: WanRow['runs'] = [...before, ...kept];
   return {

@@ -24,6 +24,8 @@ export interface Run {
   readonly load: number;
   /** The link's own lateness, ms. */
   readonly late: LinkReport['late'];
+  /** How long the tunnels' main threads stood in line for a processor, % of the time; the worst of them. Undefined without a tunnel. */
+  readonly waited?: number;
 }
 
 /** How a run is made. */
@@ -69,8 +71,10 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
     const direction: 'up' | 'down' = scenario.direction ?? 'down';
     const countsAgain = scenario.figures.includes('sentAgain');
     const sender: HostName = direction === 'up' ? 'near' : 'far';
+    const tunnels: ChildProcess[] = [];
     const flows = members.map((member, index) => {
-      if (member.contender.tcp === undefined) startTunnel(lab, member.contender, index, sender, countsAgain ? folder : undefined);
+      if (member.contender.tcp === undefined)
+        tunnels.push(...startTunnel(lab, member.contender, index, sender, countsAgain ? folder : undefined));
       const place =
         member.contender.tcp === undefined ? { host: '127.0.0.1', port: LOCAL_PORT + index } : { host: FAR_ADDRESS, port: TARGET_PORT };
       return { ...place, direction, delay: member.delay };
@@ -116,7 +120,8 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
     }
     const figures = Object.fromEntries(scenario.figures.map((name) => [name, all[name] ?? Number.NaN]));
     const series = members.map((_, index) => seriesOf(arrivals.get(index) ?? [], begin.at, to, SERIES_STEP));
-    return { figures, series, load, late: (await lab.endLink()).late };
+    const waited = tunnels.map((tunnel) => readWait(tunnel) / 1e7 / seconds);
+    return { figures, series, load, late: (await lab.endLink()).late, ...(tunnels.length === 0 ? {} : { waited: Math.max(...waited) }) };
   } finally {
     clearTimeout(timer);
     await lab.close();
@@ -149,17 +154,30 @@ function readLines(child: ChildProcess, lines: PeerLine[], lab: Lab): void {
 }
 
 /** @param folder - where the sender leaves its counters, if it does */
-function startTunnel(lab: Lab, { server, client }: Contender, index: number, sender: HostName, folder: string | undefined): void {
+function startTunnel(
+  lab: Lab,
+  { server, client }: Contender,
+  index: number,
+  sender: HostName,
+  folder: string | undefined,
+): readonly ChildProcess[] {
   const address = `${FAR_ADDRESS}:${UDP_PORT + index}`;
-  const start = (host: HostName, end: TunnelEnd | undefined, places: string[]): void => {
+  const start = (host: HostName, end: TunnelEnd | undefined, places: string[]): ChildProcess[] => {
     const [program] = end === undefined ? [] : findPrograms([end.program]);
-    if (end === undefined || program === undefined) return;
+    if (end === undefined || program === undefined) return [];
     const counters = host === sender && folder !== undefined ? ['--snmplog', join(folder, COUNTERS_FILE), '--snmpperiod', '1'] : [];
     const command = host === 'far' ? program.server : program.client;
-    lab.start(host, [...command, ...places, ...COMMON_FLAGS, ...end.flags, ...counters], program.env);
+    return [lab.start(host, [...command, ...places, ...COMMON_FLAGS, ...end.flags, ...counters], program.env)];
   };
-  start('far', server, ['-l', address, '-t', `127.0.0.1:${TARGET_PORT}`]);
-  start('near', client, ['-l', `127.0.0.1:${LOCAL_PORT + index}`, '-r', address]);
+  return [
+    ...start('far', server, ['-l', address, '-t', `127.0.0.1:${TARGET_PORT}`]),
+    ...start('near', client, ['-l', `127.0.0.1:${LOCAL_PORT + index}`, '-r', address]),
+  ];
+}
+
+/** Nanoseconds that a main thread has been ready and not running. */
+function readWait({ pid }: ChildProcess): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]);
 }
 
 /** What was sent again, in percent of what was to be sent. */
