@@ -47,6 +47,8 @@ const SUBNET = '10.77.0.0/24';
 
 /** The two hosts. */
 export interface Lab {
+  /** A folder that ends with the lab. */
+  readonly folder: string;
   /** Starts a program on one of the hosts. It ends with the lab at the latest. */
   start(host: HostName, command: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess;
   /** Traces and changes begin now. */
@@ -59,23 +61,12 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-let folder: string | undefined;
 let labs = 0;
 const sources = join(import.meta.dirname, '..', '..', 'wan');
 
-/** A folder for what is made once per process: the compiled link, unpacked traces. @throws {Error} of the compiler */
-function prepare(): string {
-  if (folder !== undefined) return folder;
-  const made = mkdtempSync(join(tmpdir(), 'kcptun-wan-'));
-  process.once('exit', () => rmSync(made, { recursive: true }));
-  execFileSync('cc', ['-O2', '-o', join(made, 'link'), join(sources, 'link.c')]);
-  folder = made;
-  return made;
-}
-
 /** Unpacks a trace: differences in ms become times. */
-function unpackTrace(name: string): string {
-  const file = join(prepare(), name);
+function unpackTrace(name: string, folder: string): string {
+  const file = join(folder, name);
   let time = 0;
   const lines = gunzipSync(readFileSync(join(sources, 'traces', `${name}.gz`)))
     .toString()
@@ -85,7 +76,7 @@ function unpackTrace(name: string): string {
   return file;
 }
 
-function linkFlags(shape: LinkShape, seed: number): string[] {
+function linkFlags(shape: LinkShape, seed: number, folder: string): string[] {
   const flags: Record<string, string | number | undefined> = {
     delay: shape.rtt / 2,
     loss: shape.loss,
@@ -94,8 +85,8 @@ function linkFlags(shape: LinkShape, seed: number): string[] {
     queue: shape.queue,
     jitter: shape.jitter,
     police: shape.police === undefined ? undefined : `${shape.police.rate}:${shape.police.bucket}`,
-    'trace-up': shape.trace === undefined ? undefined : unpackTrace(`${shape.trace}.up`),
-    'trace-down': shape.trace === undefined ? undefined : unpackTrace(`${shape.trace}.down`),
+    'trace-up': shape.trace === undefined ? undefined : unpackTrace(`${shape.trace}.up`, folder),
+    'trace-down': shape.trace === undefined ? undefined : unpackTrace(`${shape.trace}.down`, folder),
     change: shape.changes,
     seed,
   };
@@ -127,17 +118,21 @@ export async function openLab(shape: LinkShape, seed: number, tcp: string, nice:
     const gone = running.map((child) => once(child, 'exit'));
     for (const child of running) child.kill('SIGKILL');
     await Promise.all(gone);
+    rmSync(folder, { recursive: true });
     for (const name of [names.near, names.far]) ip('netns', 'del', name);
   };
   let link: ChildProcess;
   let linkLines: Interface;
 
   checkCongestionControl(tcp);
+  const folder = mkdtempSync(join(tmpdir(), 'kcptun-wan-'));
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   ip('netns', 'add', names.near);
   ip('netns', 'add', names.far);
   try {
-    link = spawn(join(prepare(), 'link'), ['--a', names.near, '--b', names.far, ...linkFlags(shape, seed)], {
+    const program = join(folder, 'link');
+    execFileSync('cc', ['-O2', '-o', program, join(sources, 'link.c')]);
+    link = spawn(program, ['--a', names.near, '--b', names.far, ...linkFlags(shape, seed, folder)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(link);
@@ -158,6 +153,7 @@ export async function openLab(shape: LinkShape, seed: number, tcp: string, nice:
     throw error;
   }
   return {
+    folder,
     start: (host, command, env = {}) => {
       const child = startNicely(nice, ['ip', 'netns', 'exec', names[host], ...command], env);
       children.push(child);

@@ -2,8 +2,8 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -60,7 +60,6 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
   const seconds = WARM_UP + (scenario.seconds ?? SECONDS);
   const tcp = members.map((member) => member.contender.tcp).find((name) => name !== undefined) ?? 'cubic';
   const load = loadavg()[0] ?? 0;
-  const folder = mkdtempSync(join(tmpdir(), 'kcptun-wan-run-'));
   const lab = await openLab(scenario.link, options.seed, tcp, options.nice);
   const timer = setTimeout(() => void lab.close(), seconds * 1000 + PATIENCE_MS);
   try {
@@ -74,7 +73,7 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
     const tunnels: ChildProcess[] = [];
     const flows = members.map((member, index) => {
       if (member.contender.tcp === undefined)
-        tunnels.push(...startTunnel(lab, member.contender, index, sender, countsAgain ? folder : undefined));
+        tunnels.push(...startTunnel(lab, member.contender, index, sender, countsAgain ? lab.folder : undefined));
       const place =
         member.contender.tcp === undefined ? { host: '127.0.0.1', port: LOCAL_PORT + index } : { host: FAR_ADDRESS, port: TARGET_PORT };
       return { ...place, direction, delay: member.delay };
@@ -112,7 +111,7 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
       queueMean: queue.mean,
       queueP95: queue.p95,
       ...sharesOf(scenario, members.length, arrivals, begin.at, to),
-      ...(countsAgain ? { sentAgain: readSentAgain(lab, contender, sender, folder) } : {}),
+      ...(countsAgain ? { sentAgain: readSentAgain(lab, contender, sender) } : {}),
     };
     for (const { figure, at, limit } of scenario.recoveries ?? []) {
       const next = scenario.recoveries?.map((each) => each.at).find((each) => each > at) ?? seconds;
@@ -125,7 +124,6 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
   } finally {
     clearTimeout(timer);
     await lab.close();
-    rmSync(folder, { recursive: true });
   }
 }
 
@@ -181,12 +179,12 @@ function readWait({ pid }: ChildProcess): number {
 }
 
 /** What was sent again, in percent of what was to be sent. */
-function readSentAgain(lab: Lab, contender: Contender, sender: HostName, folder: string): number {
+function readSentAgain(lab: Lab, contender: Contender, sender: HostName): number {
   if (contender.tcp !== undefined) {
     const { sent, sentAgain } = lab.readTcp(sender);
     return (sentAgain / (sent - sentAgain)) * 100;
   }
-  const lines = readFileSync(join(folder, COUNTERS_FILE), 'utf8').trim().split('\n');
+  const lines = readFileSync(join(lab.folder, COUNTERS_FILE), 'utf8').trim().split('\n');
   const names = (lines[0] ?? '').split(',');
   const values = (lines.at(-1) ?? '').split(',');
   const of = (name: string): number => Number(values[names.indexOf(name)]);
