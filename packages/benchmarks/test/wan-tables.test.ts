@@ -88,6 +88,17 @@ describe('what was reached', () => {
     expect(text).toContain('| 5 % | auto, Mbit/s | ≥ 87.0 | ≥ 89.0 | 88.0 | bar | 80.0 | short |');
     expect(text).not.toContain('| 1 %, one core busy');
   });
+
+  it('has a line for each contender where there are many figures, and names those that are not measured', () => {
+    const rows = [
+      row('blackout', 'auto', { goodput: 72.3, recovery: 0.3 }),
+      row('message-1', 'bbr', { goodput: 91.7, p50: 101, p99: 252 }),
+    ];
+    const text = renderTables({ machine: {}, rows });
+    expect(text).toContain('| nothing passes from 6 to 9 s | 72.3 / 0.3 | - | - | - |');
+    expect(text).toContain('| a message every 50 ms, 1 % | TCP BBR | 91.7 | 101 | - | 252 | - | - |');
+    expect(text).toContain('|  | not yet: auto, Go defaults, Go tuned, TCP cubic | - | - | - | - | - | - |');
+  });
 });
 
 describe('docs/PERFORMANCE.md', () => {

@@ -41,9 +41,9 @@ export const CONTENDERS: readonly Contender[] = [
   { name: 'go', title: 'Go tuned', server: goTuned, client: goTuned },
   { name: 'go-default>auto', title: 'Go defaults to auto', server: go, client: auto },
   { name: 'go>auto', title: 'Go tuned to auto', server: goTuned, client: auto },
-  { name: 'ours', title: 'ours, defaults', server: ours, client: ours },
-  { name: 'ours-fast3', title: 'ours, fast3', server: oursFast3, client: oursFast3 },
-  { name: 'ours-tuned', title: 'ours, tuned', server: oursTuned, client: oursTuned },
+  { name: 'ours', title: 'our defaults', server: ours, client: ours },
+  { name: 'ours-fast3', title: 'our fast3', server: oursFast3, client: oursFast3 },
+  { name: 'ours-tuned', title: 'our tuned', server: oursTuned, client: oursTuned },
   { name: 'cubic', title: 'TCP cubic', tcp: 'cubic' },
   { name: 'bbr', title: 'TCP BBR', tcp: 'bbr' },
 ];

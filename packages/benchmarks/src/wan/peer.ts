@@ -215,7 +215,10 @@ async function measure(plan: Plan): Promise<void> {
   } else {
     for (const [place] = plan.flows; files.length < plan.files && place !== undefined; ) files.push(await fetchFile(place));
   }
-  say({ kind: 'end', messages: (await messages) ?? [], probes: plan.files === undefined ? await probes : [], files });
+  const trips = { messages: (await messages) ?? [], probes: plan.files === undefined ? await probes : [] };
+  // The reports of both ends go on beyond the last moment that counts.
+  await sleep(3 * REPORT_INTERVAL);
+  say({ kind: 'end', ...trips, files });
   process.stdout.write('', () => process.exit());
 }
 

@@ -38,7 +38,7 @@ export interface RunOptions {
 }
 
 /** ms */
-export const SERIES_STEP = 250;
+export const SERIES_STEP = 500;
 const TARGET_PORT = 7001;
 const UDP_PORT = 7100;
 const LOCAL_PORT = 7200;
@@ -102,6 +102,8 @@ export async function runScenario(scenario: Scenario, contender: Contender, opti
     const own = arrivals.get(0) ?? [];
     const from = begin.at + WARM_UP * 1000;
     const to = begin.at + seconds * 1000;
+    const lastReport = own.at(-1)?.[0] ?? 0;
+    if (scenario.files === undefined && lastReport < to) throw new Error(`the last report came ${(to - lastReport).toFixed(0)} ms early`);
     const times = end.messages.map(([, ms]) => ms);
     const queue = queueOf(end.probes, from, scenario.link.rtt);
     const all: Partial<Record<FigureName, number>> = {

@@ -42,8 +42,10 @@ function kindOf({ figures, contenders }: Scenario): string {
   return `${figures.join()} ${contenders.join()}`;
 }
 
+/** A line for each contender where there are many figures, else a column. */
 function figureTable(results: WanResults, scenarios: readonly Scenario[]): string {
   const { figures, contenders } = scenarios[0] as Scenario;
+  if (figures.length > 2) return longTable(results, scenarios, figures);
   const lines = [
     `| ${figures.map((name) => FIGURES[name].title).join(' / ')} | ${contenders.map((name) => findContender(name).title).join(' | ')} |`,
     `|----|${contenders.map(() => '----|').join('')}`,
@@ -54,6 +56,26 @@ function figureTable(results: WanResults, scenarios: readonly Scenario[]): strin
       if (busy && rows.every((row) => row === undefined)) continue;
       const cells = rows.map((row) => (row === undefined ? NONE : figures.map((name) => text(name, row.figures[name])).join(' / ')));
       lines.push(`| ${scenario.title}${busy ? BUSY : ''} | ${cells.join(' | ')} |`);
+    }
+  }
+  return lines.join('\n');
+}
+
+function longTable(results: WanResults, scenarios: readonly Scenario[], figures: readonly FigureName[]): string {
+  const lines = [`| | | ${figures.map(figureTitle).join(' | ')} |`, `|----|----|${figures.map(() => '----|').join('')}`];
+  for (const scenario of scenarios) {
+    for (const busy of [false, true]) {
+      const rows = scenario.contenders.map((name) => ({ name, row: findRow(results, scenario, name, busy) }));
+      const measured = rows.flatMap(({ name, row }) => (row === undefined ? [] : [{ title: findContender(name).title, row }]));
+      const missing = rows.filter(({ row }) => row === undefined).map(({ name }) => findContender(name).title);
+      for (const [index, { title, row }] of measured.entries()) {
+        const cells = figures.map((name) => text(name, row.figures[name]));
+        lines.push(`| ${index === 0 ? `${scenario.title}${busy ? BUSY : ''}` : ''} | ${title} | ${cells.join(' | ')} |`);
+      }
+      if (missing.length > 0 && !busy)
+        lines.push(
+          `| ${measured.length === 0 ? scenario.title : ''} | not yet: ${missing.join(', ')} |${` ${NONE} |`.repeat(figures.length)}`,
+        );
     }
   }
   return lines.join('\n');
