@@ -9,6 +9,7 @@ import type { PeerState, Session } from '@kcptun/session';
 import { nopFrame, type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
 import { explainFailure, explainShards, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
+import { FirstLooks } from './first-looks.ts';
 import type { Pipe } from './pipe.ts';
 import { ReadAccount, type ReadLine } from './read-line.ts';
 import {
@@ -30,11 +31,6 @@ const LATE_SHARE = 1 / 40;
 /** See {@link LATE_SHARE}. */
 const LATE_MOST = 250;
 
-/**
- * A server that has acknowledged but said nothing for this long, in ms, is sent a NOP. One that could
- * not read our first frames has dropped the session by then, and its answer shows it.
- */
-const FIRST_LOOK = 1000;
 /** Segments that leave at once, whatever may still be written: half a batch costs little more than a whole one. */
 const FULL_BURST: number = BATCH_CAPACITY / 2;
 
@@ -94,7 +90,8 @@ export class Link implements SessionOwner, Task {
   /** When the link was made, in ms of the host's clock. */
   readonly madeAt: number;
   #heartbeatAt: number = Number.POSITIVE_INFINITY;
-  #firstLookAt: number;
+  /** Of a client. */
+  readonly #looks: FirstLooks | undefined;
   #timeouts = 0;
   #silenceReported = false;
   #heard = false;
@@ -113,7 +110,7 @@ export class Link implements SessionOwner, Task {
     const { now } = options.udp;
     this.#options = options;
     this.madeAt = now;
-    this.#firstLookAt = options.client ? this.#postpone(now + FIRST_LOOK) : Number.POSITIVE_INFINITY;
+    if (options.client) this.#looks = new FirstLooks(now);
     this.pool = options.pool;
     this.reads = options.reads;
     this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
@@ -274,7 +271,7 @@ export class Link implements SessionOwner, Task {
     }
     if (this.#closed) return;
     const { now } = this.#options.udp;
-    if (now >= this.#firstLookAt) this.#lookFirst();
+    if (this.#looks !== undefined && now >= this.#looks.at) this.#look(this.#looks, now);
     if (now < this.#heartbeatAt) {
       this.#awaitHeartbeat();
       return;
@@ -295,7 +292,7 @@ export class Link implements SessionOwner, Task {
   #awaitHeartbeat(): void {
     const next = this.smux.nextTimeout();
     this.#heartbeatAt = next === undefined ? Number.POSITIVE_INFINITY : this.#postpone(next);
-    const at = Math.min(this.#heartbeatAt, this.#firstLookAt);
+    const at = Math.min(this.#heartbeatAt, this.#looks === undefined ? Number.POSITIVE_INFINITY : this.#postpone(this.#looks.at));
     this.#options.scheduler.set(this, at === Number.POSITIVE_INFINITY ? undefined : at);
   }
 
@@ -305,8 +302,8 @@ export class Link implements SessionOwner, Task {
     return step === 0 ? time : Math.ceil(time / step) * step;
   }
 
-  #lookFirst(): void {
-    this.#firstLookAt = Number.POSITIVE_INFINITY;
+  #look(looks: FirstLooks, now: number): void {
+    looks.taken(now, this.understood);
     if (!this.understood && this.session.heard) this.ping();
   }
 

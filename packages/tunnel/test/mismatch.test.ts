@@ -3,7 +3,8 @@
 
 import type { TunnelOptions } from '@kcptun/tunnel';
 import { describe, expect, test } from 'vitest';
-import { SECOND, Simulation } from './simulation.ts';
+import { DroppingServer } from './dropping-server.ts';
+import { CLIENT, SECOND, SERVER, Simulation } from './simulation.ts';
 
 const NOTHING = /nothing comes back: is the server running, is UDP let through, are --key and --crypt the same at both ends\?$/;
 const INTEGRITY = /failed the integrity check: --key or --crypt differs/;
@@ -63,4 +64,63 @@ test('a server that is only slow to speak is blamed for nothing', async () => {
   simulation.world.clock.advanceBy(60 * SECOND);
   expect(simulation.clientLines.lines).toEqual([]);
   simulation.stop();
+});
+
+const DROPPED =
+  /ended: the server does not know it any more, and has sent nothing .*: it has started over, or --smuxver or --nocomp is not the same at both ends$/;
+
+describe('a server that drops what it can not read without a word, as a Go server does', () => {
+  /** How long after the first connection the client says why, in ms; nothing else may be said. */
+  async function explained(delay: number, loss: number, life: number, upload: number, seed: number): Promise<number> {
+    const simulation = await Simulation.start({ seed, link: (link) => link.setDelay(delay).setLoss(loss) });
+    const { clientLines, world } = simulation;
+    simulation.server.stop();
+    const server = new DroppingServer(simulation.far, () => life);
+    const begun = world.clock.now;
+    simulation.connect().send(upload);
+    simulation.run(() => clientLines.lines.length > 0, 30 * SECOND);
+    const time = world.clock.now - begun;
+    world.clock.advanceBy(SECOND);
+    expect(clientLines.lines.filter((line) => EXPLANATIONS.test(line) && !DROPPED.test(line))).toEqual([]);
+    expect(clientLines.lines.filter((line) => DROPPED.test(line))).not.toEqual([]);
+    server.close();
+    simulation.client.stop();
+    return time;
+  }
+
+  // 1050 and 1400: just after the first look, whose NOP the doomed session still acknowledges.
+  const lives = [0, 5, 60, 300, 1000, 1050, 1400];
+  test.each([0.2, 20, 150, 400])('after %s ms on the way each: said within 3 s, however long it takes to drop it', async (delay) => {
+    for (const [index, life] of lives.entries()) {
+      // A ping after the end is answered within that time only if the way there and the life leave enough of it.
+      if (4 * delay + life > 1700) continue;
+      for (const upload of [10, 100_000]) expect(await explained(delay, 0, life, upload, index)).toBeLessThanOrEqual(3 * SECOND);
+    }
+  });
+
+  test('on a line that loses 30 % each way: said in the end, and nothing else', async () => {
+    for (let seed = 1; seed <= 14; seed++) {
+      const life = lives[seed % lives.length] as number;
+      expect(await explained(20, 0.3, life, seed % 2 === 0 ? 10 : 100_000, seed)).toBeLessThan(9 * SECOND);
+    }
+  });
+});
+
+test('a line that loses 30 % each way, or nothing gets through for 3 s: no setting is said to differ', async () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const simulation = await Simulation.start({ seed, link: (link) => link.setDelay(50).setLoss(seed % 4 === 0 ? 1 : 0.3) });
+    simulation.connect().send(1000);
+    simulation.world.clock.advanceBy(3 * SECOND);
+    for (const [from, to] of [
+      [CLIENT, SERVER],
+      [SERVER, CLIENT],
+    ] as const)
+      simulation.world.link(from, to).setLoss(0);
+    simulation.world.clock.advanceBy(30 * SECOND);
+    // That nothing comes back is true then, and what it may mean is a question.
+    expect(simulation.clientLines.lines.filter((line) => EXPLANATIONS.test(line) && !NOTHING.test(line))).toEqual([]);
+    expect(simulation.serverLines.lines).toEqual([]);
+    expect(simulation.targets).toHaveLength(1);
+    simulation.stop();
+  }
 });
