@@ -53,7 +53,7 @@ export interface SessionTuning extends Partial<SessionParameters> {
 }
 
 /** A retransmission profile of upstream, or `auto`: the sender finds the rate of the path. */
-export type SessionMode = keyof typeof MODES | 'auto';
+type SessionMode = keyof typeof MODES | 'auto';
 
 /** What `auto` stands for where nothing else is given. */
 const AUTO = { ...MODES.fast3, auto: true, sndWnd: 65_535, rcvWnd: 8192 } as const;

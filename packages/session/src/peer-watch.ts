@@ -42,7 +42,7 @@ const LONG_SILENCE = 1000;
 const OVERSLEPT = 250;
 
 /** What a packet has shown; see {@link PeerWatch.handlePacket}. */
-export const SEEN_NOTHING = 0;
+const SEEN_NOTHING = 0;
 /** It breaks a silence after which timeouts are long. */
 export const SEEN_AGAIN = 1;
 /** Its una is behind, and it is no packet that was delayed. */

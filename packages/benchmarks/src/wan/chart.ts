@@ -1,7 +1,7 @@
 // Lines over a scale as SVG, panels side by side: goodput over loss, goodput over time.
 
 /** One line. */
-export interface ChartSeries {
+interface ChartSeries {
   readonly name: string;
   readonly points: readonly (readonly [x: number, value: number])[];
 }

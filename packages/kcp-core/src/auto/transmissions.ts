@@ -21,7 +21,7 @@ export const GONE = 3;
 
 const CAPACITY_MIN = 64;
 /** Transmissions that are remembered at most, and so the most that may be undecided. */
-export const TRANSMISSIONS_MAX: number = 1 << 18;
+const TRANSMISSIONS_MAX: number = 1 << 18;
 
 /** The numbered transmissions of one sender. The arrays are replaced when the ring grows. */
 export class Transmissions {
