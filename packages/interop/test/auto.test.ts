@@ -1,24 +1,23 @@
 // Our end in `--mode auto`, which decides by itself what leaves when, opposite of real programs that know nothing of it.
 
-import { type Ends, findPrograms, Lanes, type PlannedCase, runCase, runLossy, runManyStreams, titleOf } from '@kcptun/interop';
+import {
+  type Ends,
+  findPrograms,
+  Lanes,
+  type PlannedCase,
+  runCase,
+  runLossy,
+  runManyStreams,
+  titleOf,
+  USUAL_SETTINGS,
+} from '@kcptun/interop';
 import { expect, test } from 'vitest';
 import { suite } from './suite.ts';
 
 const programs = await findPrograms();
 const lanes = new Lanes(3);
 
-const USUAL: PlannedCase = {
-  peer: 'new server',
-  crypt: 'aes',
-  fec: '10/3 10/3',
-  smuxver: 2,
-  nocomp: false,
-  mode: 'fast',
-  mtu: 1350,
-  conn: 1,
-  qpp: false,
-  order: 'after-upload',
-};
+const USUAL: PlannedCase = { ...USUAL_SETTINGS, peer: 'new server', fec: '10/3 10/3', order: 'after-upload' };
 const PEERS = ['old client', 'old server', 'new client', 'new server'] as const;
 const FECS = ['10/3 10/3', '20/5 20/5', '0/0 0/0', '10/3 20/5', '20/5 0/0'] as const;
 
