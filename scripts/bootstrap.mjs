@@ -13,7 +13,7 @@ const STAMP = join(ROOT, 'node_modules/.cache/kcptun/install.stamp');
 
 /**
  * Makes sure that Node is new enough, dependencies are installed and `dist` folders are built; ends the process with
- * exit code 1 and the reason when one of these can not be had.
+ * exit code 1 and the reason when one of these cannot be had.
  * @param {{ forceInstall?: boolean }} [options] `forceInstall`: also when nothing changed since the last one
  * @returns {Promise<void>}
  */

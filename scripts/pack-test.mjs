@@ -47,7 +47,7 @@ export async function packTest() {
     if (!(await test('all published packages', () => packAll(tarballs)))) return totals;
     for (const file of readdirSync(tarballs).sort()) await test(`${file}: contents`, () => checkTarball(join(tarballs, file)));
     if (process.env['CI'] !== 'true' && !(await registryAnswers())) {
-      totals.skipped.push('pack: everything after installing, because the npm registry can not be reached');
+      totals.skipped.push('pack: everything after installing, because the npm registry cannot be reached');
       return totals;
     }
     await test('pnpm add kcptun-client kcptun-server ends well, and no package brings an install script or snappy', () =>

@@ -1,5 +1,5 @@
 // A vitest reporter that counts: passed, failed and skipped tests over all projects, written as JSON to the file named
-// in KCPTUN_TEST_TOTALS. A file that can not be loaded and an error outside of any test count as one failure each, so
+// in KCPTUN_TEST_TOTALS. A file that cannot be loaded and an error outside of any test count as one failure each, so
 // that a broken run never shows `0 failed`.
 import { writeFileSync } from 'node:fs';
 import { failureLine, noTotals } from './totals.mjs';

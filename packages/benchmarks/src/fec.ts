@@ -1,5 +1,5 @@
 // FEC: microseconds of CPU per data packet of a 1350-byte datagram, groups of 10 + 3, with the WebAssembly kernel and with its
-// TypeScript twin, in interleaved rounds. "copy" is what a decoder can not go below: one copy of each data packet.
+// TypeScript twin, in interleaved rounds. "copy" is what a decoder cannot go below: one copy of each data packet.
 // Run on built output: node packages/benchmarks/dist/fec.js
 
 import { Arena, HEADROOM, PacketBatch } from '@kcptun/common';

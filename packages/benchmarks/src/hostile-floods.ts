@@ -116,7 +116,7 @@ function shapes({ step, segment }: Crafted): Uint8Array {
   return fec(step + (step % 3), FEC_TYPE_PARITY, (step & 1) === 0 ? LONG : SHORT);
 }
 
-/** The bytes of a compressed stream with chunks that are skipped: nothing but work for whoever reads them. */
+/** The bytes of a compressed stream with chunks that are skipped: they cost their reader work and carry nothing. */
 const SKIPPED = Uint8Array.of(0xfe, 0xff, 0xff, 0);
 const SKIPPED_LENGTH = 4 + 0xffff;
 

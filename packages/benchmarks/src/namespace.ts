@@ -10,7 +10,7 @@ const LOSS = '0.05';
 /** Datagrams are at most 1500 bytes, trains tens of kilobytes. */
 const LARGEST_PACKET = 1600;
 
-/** Runs a command in a new namespace. Returns notes about what the namespace did. @throws {Error} when it can not be had */
+/** Runs a command in a new namespace. Returns notes about what the namespace did. @throws {Error} when it cannot be had */
 export function runInNamespace(network: 'no-offload' | 'loss', command: readonly string[]): string[] {
   const name = `kcptun-bench-${process.pid}`;
   const inside = (...args: string[]): string => execFileSync('ip', ['netns', 'exec', name, ...args], { encoding: 'utf8' });

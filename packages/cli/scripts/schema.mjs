@@ -1,5 +1,5 @@
 // The JSON schema of a configuration file, for editors: keys, types, ranges, defaults and texts of the option table.
-// What it can not say, and the programs check themselves: keys in any case, and rules between two options.
+// What it cannot say, and the programs check themselves: keys in any case, and rules between two options.
 import { OPTION_DOCS, optionsOf } from '../dist/index.js';
 
 const PUBLISHED = 'https://unpkg.com/@kcptun/cli/schema';

@@ -1,6 +1,6 @@
 // The words of a command line, cut into flags the way the Go programs do (PROTOCOL tunnel §2): one dash or two, `-x v` or `-x=v`, booleans
 // without a value, the word behind a flag its value whatever it looks like. What Go drops in silence (a stray word with all that follows) is a problem here.
-// The result is handed to yargs in one spelling, `--name=value`, in which it can not misread anything.
+// The result is handed to yargs in one spelling, `--name=value`, in which it cannot misread anything.
 
 import { findOddCharacter } from './odd-characters.ts';
 import type { OptionSpec, Side } from './option-spec.ts';

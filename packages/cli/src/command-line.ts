@@ -105,9 +105,7 @@ class Collected {
 
   takeText(option: OptionSpec, given: string, origin: Origin, source: string): void {
     if (option.secret === true && isLost(given)) {
-      this.problems.push(
-        `${source}: is not UTF-8, and its bytes can not be read here; use a key in UTF-8, or write it into the file of -c`,
-      );
+      this.problems.push(`${source}: is not UTF-8, and its bytes cannot be read here; use a key in UTF-8, or write it into the file of -c`);
       return;
     }
     // Only of the key each byte counts.
@@ -199,5 +197,5 @@ function explainReadError(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT') return 'there is no such file';
   if (error.code === 'EACCES') return 'no permission to read the file';
   if (error.code === 'EISDIR') return 'is a directory, not a JSON file';
-  return `can not be read: ${error.message}`;
+  return `cannot be read: ${error.message}`;
 }

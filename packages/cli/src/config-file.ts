@@ -86,7 +86,7 @@ function explainKey(side: Side, key: string): string {
   const flag = findOption(side, key);
   if (flag !== undefined) {
     return flag.jsonKey === undefined
-      ? `${flag.name.length === 1 ? '-' : '--'}${flag.name} can not be set in a file, only on the command line`
+      ? `${flag.name.length === 1 ? '-' : '--'}${flag.name} cannot be set in a file, only on the command line`
       : `the key is called ${JSON.stringify(flag.jsonKey)}`;
   }
   const similar = findSimilar(side, key)?.jsonKey;
@@ -164,7 +164,7 @@ const SYNTAX_TEXT: Readonly<Record<string, string>> = {
 /** The first JSON value of a text: upstream looks no further, and files with a tail exist. */
 function parseFirstValue(text: string): FirstValue {
   // Read as UTF-8, UTF-16 has a zero behind each plain letter.
-  if (/^\uFFFD?\uFFFD?.?\0/su.test(text)) return { rest: '', problem: 'is UTF-16, not UTF-8; save it anew as UTF-8' };
+  if (/^\uFFFD?\uFFFD?.?\0/su.test(text)) return { rest: '', problem: 'is UTF-16, not UTF-8; save it again as UTF-8' };
   if (text.trim() === '') return { rest: '', problem: 'the file is empty; it must hold one JSON object' };
   const errors: ParseError[] = [];
   let root: Node | undefined;

@@ -5,7 +5,7 @@ import { KcptunError } from '@kcptun/common';
 /** Stable reasons of {@link ConfigError}. */
 export type ConfigErrorCode = 'KCPTUN_ERR_CLI_CONFIG';
 
-/** The command line, the environment or the configuration file can not be used. */
+/** The command line, the environment or the configuration file cannot be used. */
 export class ConfigError extends KcptunError {
   declare readonly code: ConfigErrorCode;
   /** One line per problem: what was given, what is wrong, what to do. */

@@ -44,7 +44,7 @@ export async function runProgram<S extends Side>(side: S, create: (settings: Set
   try {
     file = openLogFile(options, complain);
   } catch (error) {
-    complain(`kcptun-${side}: --log ${options.log}: can not be opened: ${(error as Error).message}\n`);
+    complain(`kcptun-${side}: --log ${options.log}: cannot be opened: ${(error as Error).message}\n`);
     process.exitCode = EXIT_USAGE;
     return;
   }
@@ -82,7 +82,7 @@ function explainFailure<S extends Side>({ side, options }: Settings<S>, error: E
   return `${flag}: ${error.message}`;
 }
 
-/** Names of the standard streams: to open them anew is impossible where they are sockets, and takes rights that the program may not have. */
+/** Names of the standard streams: to reopen them is impossible where they are sockets, and takes rights that the program may not have. */
 const STANDARD_OUTPUT = ['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'];
 const STANDARD_ERROR = ['/dev/stderr', '/dev/fd/2', '/proc/self/fd/2'];
 
@@ -135,10 +135,10 @@ function handleSignals(life: Life): void {
       return;
     }
     if (stdio.hasTerminal) setTimeout(endWithTerminal, TERMINAL_LOOK, stdio).unref();
-    let text = 'SIGHUP: nothing to do, there is no --log to open anew';
+    let text = 'SIGHUP: nothing to do, there is no --log to reopen';
     manager.reload(() => {
       if (file === undefined) return;
-      text = file.reopen() ? 'SIGHUP: the log file was opened anew' : 'SIGHUP: the log file can not be opened anew, this one stays in use';
+      text = file.reopen() ? 'SIGHUP: the log file was reopened' : 'SIGHUP: the log file cannot be reopened, this one stays in use';
     });
     logger.info(text, { event: 'reload' });
   });

@@ -16,7 +16,7 @@ export class LogFile {
   /**
    * Opens the file, or makes it with mode 0666 less the umask.
    * @param complain - takes a text for standard error, without an end of line
-   * @throws what node:fs throws when it can not be opened
+   * @throws what node:fs throws when it cannot be opened
    */
   constructor(path: string, complain: (problem: string) => void) {
     this.#path = path;
@@ -52,7 +52,7 @@ export class LogFile {
       this.#torn = false;
       return true;
     } catch (error) {
-      this.#complain(`the log file ${this.#path} can not be re-opened: ${(error as Error).message}`);
+      this.#complain(`the log file ${this.#path} cannot be re-opened: ${(error as Error).message}`);
       return false;
     }
   }

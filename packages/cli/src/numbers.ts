@@ -46,7 +46,7 @@ export function fitNumbers(side: Side, values: Readonly<Values>, label: (name: s
   return { used, warnings, problems };
 }
 
-/** Why a number can not be used, behind its name. */
+/** Why a number cannot be used, behind its name. */
 function problemOf(option: OptionSpec, value: number, values: Readonly<Values>): string | undefined {
   if (checkRange(option, value) !== undefined) return `is out of range (${allowedValues(option)})`;
   if (option.name !== 'mtu') return undefined;

@@ -5,7 +5,7 @@ const ODD: readonly (readonly [RegExp, string])[] = [
   [/^[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/u, 'begins with a typographic dash: type a plain - or --'],
   [/[\u2018-\u201F\u2039\u203A\u00AB\u00BB\uFF02\uFF07]/u, 'has typographic quotes in it: type plain ones'],
   [/[\u00A0\u2007\u202F\u2000-\u200A\u3000]/u, 'has a no-break space in it: type a plain blank'],
-  [/[\u200B-\u200D\u2060\uFEFF]/u, 'has an invisible character in it: type it anew'],
+  [/[\u200B-\u200D\u2060\uFEFF]/u, 'has an invisible character in it: type it again'],
   [/[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/u, 'has a typographic dash in it: type a plain -'],
   [/[\uFF1A\uFF0C]/u, 'has a full-width colon or comma in it: type a plain one'],
 ];

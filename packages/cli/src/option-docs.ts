@@ -9,7 +9,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'What contains a slash, as `/run/kcptun.sock` and `./kcptun.sock`, or begins with `unix:`, is a unix socket; `@name` is one in the ' +
     'abstract namespace of Linux. Port 0 takes any free port, which the log names.',
   remoteaddr:
-    'The server; `udp://` may stand in front. A name is looked up anew for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random, and another where the network says that nobody listens; the server then listens on the ' +
+    'The server, with or without `udp://` in front. A name is looked up again for each session. With a range of ports, `vps:29900-29999`, each new session takes one of them at random, and another where the network says that nobody listens; the server then listens on the ' +
     'same range. Several ports help where a network slows down or cuts single UDP flows.',
   listen:
     'The UDP address that clients send to, on every port of the range. The firewall has to let UDP in. `:29900` is all addresses, IPv4 and IPv6; answers leave from the one that was called. Without the native backend the system chooses, so name the address there if the machine has several.',
@@ -31,7 +31,7 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
   QPPGen:
     'The original has changed how pads are made twice, without a word on the wire: `a` until 17 December 2025, `b` for a few days, `c` since 22 December 2025. With the wrong one the application gets noise.',
   conn:
-    'Connections are dealt out to this many KCP sessions in turn. More sessions use more source ports and more windows: together they fill a path that one window can not, ' +
+    'Connections are dealt out to this many KCP sessions in turn. More sessions use more source ports and more windows: together they fill a path that one window cannot, ' +
     'and one session that stalls does not stop all.',
   autoexpire:
     'After this age a session gets no new connections; a new session takes its place, from another port. The old one goes on with what it has. Useful where networks slow down long-lived UDP flows.',
@@ -87,10 +87,10 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'What goes wrong with the file is logged, and tried again with the next line.',
   snmpperiod: 'The time between two lines of `snmplog`. 0: none are written.',
   log:
-    'Appends the log to a file instead of writing it to standard error. SIGHUP opens it anew, for rotation: move the file away, then send the signal. A full disk loses lines, which is said once on ' +
+    'Appends the log to a file instead of writing it to standard error. SIGHUP reopens it, for rotation: move the file away, then send the signal. A full disk loses lines, which is said once on ' +
     'standard error and in the file when it has room again; nothing else stops.',
   quiet:
-    'Leaves out the lines about single connections: `stream opened`, `stream closed`, `pipe: …`, and that a stream can not be opened. Everything else is logged as before.',
+    'Leaves out the lines about single connections: `stream opened`, `stream closed`, `pipe: …`, and that a stream cannot be opened. Everything else is logged as before.',
   tcp:
     'Carries each packet as a segment of what looks like a TCP connection, where networks treat UDP badly. Linux only, with root (`CAP_NET_RAW`, `CAP_NET_ADMIN`), `koffi` and `iptables`, at both ends. ' +
     'A server listens for both, UDP and TCP, on the same ports, and goes on with UDP alone when it may not do TCP; a client that may not ends with exit code 1. ' +

@@ -179,7 +179,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     instead: { below: 0, above: 2_147_483 },
     unit: 's',
   }),
-  option('log', 'observing', 'string', both(''), 'file to append the log to, opened anew on SIGHUP; empty: standard error'),
+  option('log', 'observing', 'string', both(''), 'file to append the log to, reopened on SIGHUP; empty: standard error'),
   option('quiet', 'observing', 'boolean', both(false), 'no log lines about single connections'),
   option('tcp', 'sockets', 'boolean', both(false), 'carry packets in TCP segments', {
     systems: { on: ['linux'], elsewhere: 'refused' },

@@ -33,7 +33,7 @@ export interface ProfileServerOptions {
   readonly stats: () => object;
 }
 
-/** Starts to listen. A port that can not be had is logged, and everything else goes on. */
+/** Starts to listen. A port that cannot be had is logged, and everything else goes on. */
 export function startProfileServer(options: ProfileServerOptions): Server {
   const { host, port, logger } = options;
   const profiler = new Profiler(options);

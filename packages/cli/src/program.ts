@@ -10,7 +10,7 @@ import { configJson, configText } from './print-config.ts';
 
 /** Exit code after help and version. */
 export const EXIT_OK = 0;
-/** Exit code when a program can not do its work. */
+/** Exit code when a program cannot do its work. */
 export const EXIT_FAILURE = 1;
 /** Exit code when the command line or the configuration file is wrong. */
 export const EXIT_USAGE = 2;

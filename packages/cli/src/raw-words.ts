@@ -70,7 +70,7 @@ function recover(decoded: string, bytes: Uint8Array | undefined, system: string)
   return decode(bytes, (byte) => String.fromCharCode(BYTE_MARKS + byte));
 }
 
-/** Decoders differ in how many characters they have for bytes they can not read. */
+/** Decoders differ in how many characters they have for bytes they cannot read. */
 function outline(text: string): string {
   return text.replace(/\uFFFD+/g, REPLACEMENT);
 }

@@ -41,7 +41,7 @@ export function leastMtu({ crypt, datashard, parityshard }: Readonly<Values>): n
   return framing + (fec ? FEC_HEADER : 0) + KCP_HEADER + 1;
 }
 
-/** Checks what one value alone can not show. Options with a problem of their own should be left at their defaults. */
+/** Checks what one value alone cannot show. Options with a problem of their own should be left at their defaults. */
 export function checkRules(side: Side, values: Readonly<Values>, context: AddressContext = {}): RuleProblem[] {
   const problems: RuleProblem[] = [];
   const [data, parity] = [Number(values['datashard']), Number(values['parityshard'])];

@@ -1,5 +1,5 @@
 // What a service manager (systemd) is told, in its datagram protocol: that the program is ready, re-reads something, stops, and is alive. It asks
-// for that by the environment: NOTIFY_SOCKET, and for signs of life WATCHDOG_USEC and WATCHDOG_PID. Node can not send datagrams to unix sockets:
+// for that by the environment: NOTIFY_SOCKET, and for signs of life WATCHDOG_USEC and WATCHDOG_PID. Node cannot send datagrams to unix sockets:
 // the FFI of transport does, or the program systemd-notify where there is none.
 
 import { execFile } from 'node:child_process';
@@ -60,7 +60,7 @@ export class ServiceManager {
   #complain(reason: string): void {
     if (this.#troubled) return;
     this.#troubled = true;
-    this.#logger.warn(`the service manager can not be told anything: ${reason}`);
+    this.#logger.warn(`the service manager cannot be told anything: ${reason}`);
   }
 
   #send(...lines: readonly string[]): void {

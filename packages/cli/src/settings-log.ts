@@ -21,7 +21,7 @@ export function memoryLine(bound: MemoryBound, sessions: number): string {
   return `memory at worst: ${mb(bound.session)} MB a session (${parts.join(', ')}), ${mb(bound.connection)} MB more a connection; sessions: up to ${sessions}`;
 }
 
-/** What one end can not find out, for the log of an end that has QPP on. */
+/** What one end cannot find out, for the log of an end that has QPP on. */
 export const QPP_LINE: string =
   '--QPP must be the same at both ends, --QPPCount and the key too: nothing shows a difference, the data arrive unreadable';
 

@@ -57,7 +57,7 @@ class LossyWriter {
       // Whoever reads our output may go away: that is no reason to end.
       this.#stream.on('error', () => {});
     } catch {
-      // Node can not open a terminal that is gone already.
+      // Node cannot open a terminal that is gone already.
       this.#stream = undefined;
     }
   }

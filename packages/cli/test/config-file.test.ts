@@ -69,7 +69,7 @@ describe('warnings', () => {
     ['{"windows": 2}', '"windows" is ignored: there is no such key'],
     ['{"conm": 2}', '"conm" is ignored: there is no such key; did you mean "conn"?'],
     ['{"data_shard": 2}', '"data_shard" is ignored: there is no such key; did you mean "datashard"?'],
-    ['{"c": "x"}', '"c" is ignored: -c can not be set in a file, only on the command line'],
+    ['{"c": "x"}', '"c" is ignored: -c cannot be set in a file, only on the command line'],
     ['{"listen": ":1"}', '"listen" is ignored: it is a key of the server'],
     ['{"QPPCount": 5}', '"QPPCount" is ignored: the key is called "qpp-count"'],
     ['{"ds": 5}', '"ds" is ignored: the key is called "datashard"'],
@@ -137,7 +137,7 @@ describe('problems', () => {
     ['ENOENT', '-c f.json: there is no such file'],
     ['EACCES', '-c f.json: no permission to read the file'],
     ['EISDIR', '-c f.json: is a directory, not a JSON file'],
-    ['EIO', '-c f.json: can not be read: broken'],
+    ['EIO', '-c f.json: cannot be read: broken'],
   ])('%s', (code, line) => {
     const fail = (): string => {
       throw Object.assign(new Error('broken'), { code });

@@ -23,7 +23,7 @@ test("lines in the form of Go's logger", () => {
   expect(formatTime(new Date(2000, 11, 31, 0, 0, 0))).toBe('2000/12/31 00:00:00');
 });
 
-test('lines in JSON: time, level and msg first, then the fields, which can not replace them', () => {
+test('lines in JSON: time, level and msg first, then the fields, which cannot replace them', () => {
   const lines: string[] = [];
   logInto(lines, { format: 'json' }).warn('a "quoted"\nline', { event: 'e', sid: 3, ok: true, none: undefined, time: 'late', msg: 'x' });
   const time = TIME.toISOString();
@@ -52,7 +52,7 @@ describe('a log file', () => {
     if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o666 & ~process.umask());
   });
 
-  test('that can not be opened is an error', () => {
+  test('that cannot be opened is an error', () => {
     expect(() => new LogFile(join(newFolder(), 'no', 'a.log'), () => {})).toThrow('ENOENT');
   });
 
@@ -73,7 +73,7 @@ describe('a log file', () => {
     expect(file.reopen()).toBe(false);
     file.write('four\n');
     expect(readFileSync(join(`${folder}-moved`, 'a.log'), 'utf8')).toBe('three\nfour\n');
-    expect(complaints).toEqual([expect.stringMatching(/a\.log can not be re-opened: ENOENT/)]);
+    expect(complaints).toEqual([expect.stringMatching(/a\.log cannot be re-opened: ENOENT/)]);
   });
 
   test.skipIf(!existsSync('/dev/full'))('on a full disk: one complaint, no crash', () => {

@@ -62,8 +62,8 @@ test('U+FFFD that was written stays what it is', () => {
   expect(key(rawArguments(['--key', '\uFFFD'], none, 'win32'))).toBe('\uFFFD');
 });
 
-describe('where the bytes can not be had, a key is refused', () => {
-  const line = 'is not UTF-8, and its bytes can not be read here; use a key in UTF-8, or write it into the file of -c';
+describe('where the bytes cannot be had, a key is refused', () => {
+  const line = 'is not UTF-8, and its bytes cannot be read here; use a key in UTF-8, or write it into the file of -c';
 
   function problems(argv: readonly string[], env = {}): readonly string[] {
     try {

@@ -98,7 +98,7 @@ describe('characters that only look right', () => {
 
 describe('files of another system', () => {
   test.each([
-    [`\uFFFD\uFFFD${[...'{"mtu": 1350}'].join('\0')}\0`, /is UTF-16, not UTF-8; save it anew as UTF-8$/],
+    [`\uFFFD\uFFFD${[...'{"mtu": 1350}'].join('\0')}\0`, /is UTF-16, not UTF-8; save it again as UTF-8$/],
     [`${[...'{"mtu": 1350}'].join('\0')}\0`, /is UTF-16, not UTF-8/],
     [String.raw`{"log": "C:\kcptun.log"}`, /line 1, column \d+ \(a backslash in a string is written twice, like "C:\\\\kcptun"\)$/],
     ['{\u201Cmtu\u201D: 1350}', /column 2 \(the place has typographic quotes in it: type plain ones\)$/],

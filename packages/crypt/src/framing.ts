@@ -35,7 +35,7 @@ function checkLengths(batch: PacketBatch, from: number, overhead: number): void 
   }
 }
 
-/** Drops the datagrams that can not hold `least` bytes of overhead; returns how many. */
+/** Drops the datagrams that cannot hold `least` bytes of overhead; returns how many. */
 function dropShort(batch: PacketBatch, least: number): number {
   const length = batch.length;
   let dropped = 0;

@@ -57,7 +57,7 @@ export class CryptKernel {
     memory.bytes.fill(0, this.#work, this.#staging + SLOT_SIZE);
   }
 
-  /** Binds the kernels to a memory (default: a new small one); `undefined` where they can not run. */
+  /** Binds the kernels to a memory (default: a new small one); `undefined` where they cannot run. */
   static create(memory: KernelMemory | undefined): CryptKernel | undefined {
     const place = memory ?? new Arena({ byteLength: OWN_MEMORY_SIZE });
     const exports = place.instantiate(KERNEL_CODE);

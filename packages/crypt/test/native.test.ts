@@ -1,5 +1,5 @@
 // The backend that calls OpenSSL by FFI: the suite in three kinds of memory, the bytes of packet by packet, hygiene, and what
-// happens where it can not run. It is an option of the machine, so the tests say so loudly where they are left out.
+// happens where it cannot run. It is an option of the machine, so the tests say so loudly where they are left out.
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -175,7 +175,7 @@ describe.skipIf(reason !== undefined)('native', () => {
   });
 });
 
-describe.skipIf(reason !== undefined)('where it can not run, the next backend does, and the log can say why', () => {
+describe.skipIf(reason !== undefined)('where it cannot run, the next backend does, and the log can say why', () => {
   const require = createRequire(import.meta.url);
   const path = require.resolve(koffiPackage());
   const koffi = require(path) as { load(path: null): { func(...declaration: unknown[]): unknown } };
@@ -272,7 +272,7 @@ describe.skipIf(reason !== undefined)('where it can not run, the next backend do
     crypt.close();
     const { NativeBlockCipher: Fresh } = await import('../src/node/native/ffi.ts');
     new Fresh('CAST5-ECB', 'legacy', KEY.subarray(0, 16)).free();
-    expect(() => new Fresh('AES-256-ECB', 'default', KEY.subarray(1))).toThrow('can not use AES-256-ECB');
+    expect(() => new Fresh('AES-256-ECB', 'default', KEY.subarray(1))).toThrow('cannot use AES-256-ECB');
     expect(() => new Fresh('NO-SUCH-CIPHER', 'default', KEY)).toThrow('has no NO-SUCH-CIPHER');
     expect(Object.fromEntries(held)).toEqual({ library: 0, provider: 0, cipher: 0, context: 0 });
   });

@@ -3,7 +3,7 @@
 //
 // One thing is done that the reference does not: until it is certain that the shard counts are the sender's, groups that could be rebuilt
 // wait (counts-proof.ts). Two things are left out that nobody can notice: once a group is complete and it has fewer parity
-// than data shards, later packets of it are only noted, not kept (they can not complete it again without repeats); and packets of
+// than data shards, later packets of it are only noted, not kept (they cannot complete it again without repeats); and packets of
 // a group too old to be kept are not kept for a moment either.
 
 import { type KernelMemory, readU16, readU32, serialDiff, WorkAccount } from '@kcptun/common';

@@ -7,7 +7,7 @@
 //   silent    the peer sends no parity at all, so an old one expects 1+1: sent without parity
 //   own       the peer waits for a proof as well, or has followed: it is no old one. Sent with the own counts
 //
-// A decision is made once and stands. So two ends that both follow can not chase each other.
+// A decision is made once and stands. So two ends that both follow cannot chase each other.
 
 import { MAX_SHARDS } from 'reedsolomon-wasm';
 import { CountsProof } from './counts-proof.ts';

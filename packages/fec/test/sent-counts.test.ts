@@ -78,7 +78,7 @@ describe('with a program in Go at the other end', () => {
     expect(counts.decision).toBe('silent');
   });
 
-  test('a peer can not make it send many times the traffic', () => {
+  test('a peer cannot make it send many times the traffic', () => {
     const ours = new End(10, 3, false);
     const hostile = new End(1, 255, true);
     for (let sent = 0; sent < 100; sent++) hostile.send(ours, () => true);

@@ -22,7 +22,7 @@ const NEEDED = ['ip', 'iptables', 'ip6tables', 'tcpdump'];
 
 let made = 0;
 
-/** Why namespaces can not be had here; `undefined` when they can. */
+/** Why namespaces cannot be had here; `undefined` when they can. */
 export function namespacesMissing(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces: not Linux';
   if (process.getuid?.() !== 0) return 'network namespaces: not root';

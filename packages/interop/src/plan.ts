@@ -1,4 +1,4 @@
-// The cases of the matrix: every two settings meet at least once, minding what the Go programs can not do.
+// The cases of the matrix: every two settings meet at least once, minding what the Go programs cannot do.
 
 import type { Order } from '@kcptun/testkit/node';
 import type { Settings } from './case.ts';

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 /** A runtime that is not Node. */
 export type RuntimeName = 'bun' | 'deno';
 
-/** How a program is started by a runtime, or why it can not be. */
+/** How a program is started by a runtime, or why it cannot be. */
 export interface Runtime {
   /** The first words of the command. */
   readonly command: readonly string[];

@@ -1,4 +1,4 @@
-// What our client says when a Go server can not read its frames. Such a server drops the session without a
+// What our client says when a Go server cannot read its frames. Such a server drops the session without a
 // word; the next packet of the client makes another one there, whose answer shows it.
 
 import net from 'node:net';

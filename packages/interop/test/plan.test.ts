@@ -73,7 +73,7 @@ describe('planCases', () => {
     expect(met.size).toBe(56);
   });
 
-  test('leaves out what the old version can not do', () => {
+  test('leaves out what the old version cannot do', () => {
     expect(isAllowed({ peer: 'old server', crypt: 'null' })).toBe(false);
     expect(isAllowed({ peer: 'old client', qpp: true })).toBe(false);
     expect(isAllowed({ peer: 'old client', crypt: 'aes', conn: 3 })).toBe(false);

@@ -49,7 +49,7 @@ suite(
       await applications.waitFor(/the first goes on/);
       const [, answered = '', refused = ''] = /answered (\d+) refused (\d+)/.exec(applications.output) ?? [];
       expect([Number(answered), Number(refused)]).toEqual([PORTS, APPLICATIONS - PORTS]);
-      const lines = server.output.split('\n').filter((line) => line.includes('the target can not be reached'));
+      const lines = server.output.split('\n').filter((line) => line.includes('the target cannot be reached'));
       expect(lines.length).toBeLessThanOrEqual(20);
       expect(lines[0]).toMatch(/EADDRNOTAVAIL 10\.9\.0\.1:5001/);
       expect(server.output).not.toMatch(/internal error/);

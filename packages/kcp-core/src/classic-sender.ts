@@ -175,7 +175,7 @@ export class ClassicSender implements SendStrategy {
 
   /**
    * A packet has said `una`, in answer to something sent at `ts` (-1: it does not say). The first
-   * segment of snd_buf can not be acknowledged by itself if a later answer still misses it.
+   * segment of snd_buf cannot be acknowledged by itself if a later answer still misses it.
    */
   corroborate(cur: number, una: number, unaBefore: number, ts: number): void {
     const window = this.window;

@@ -10,7 +10,7 @@
 import { AckTimes } from '@kcptun/kcp-core';
 
 const PERIOD_MS = 1000;
-/** A peer that echoes nonsense can not raise the floor beyond this, in ms. */
+/** A peer that echoes nonsense cannot raise the floor beyond this, in ms. */
 const MOST = 3000;
 /** Late acknowledgements count when they are more than one in this many. */
 const LATE_ONE_IN = 4;

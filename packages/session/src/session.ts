@@ -196,7 +196,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
 
   /**
    * How many bytes are welcome now. At 0 the session remembers that its owner waits, and the endpoint names it in `pollWritable` later.
-   * The limit is the send window, and less while fewer segments may be in flight: what can not leave soon is better kept by the writer.
+   * The limit is the send window, and less while fewer segments may be in flight: what cannot leave soon is better kept by the writer.
    */
   room(): number {
     if (this.closed) return 0;

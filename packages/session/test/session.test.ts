@@ -41,7 +41,7 @@ describe('reading', () => {
     expect([session.peek(), session.peek(), session.readLength]).toEqual([true, true, 3]);
   });
 
-  test('more than was shown can not be consumed', () => {
+  test('more than was shown cannot be consumed', () => {
     const session = fed('abc');
     session.peek();
     expect(() => session.consume(4)).toThrow(RangeError);

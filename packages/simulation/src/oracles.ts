@@ -9,7 +9,7 @@
 //   idle, base-line                afterwards nothing is left: streams, bytes, sessions; after stopping, sockets, timers, memory neither
 //   counters                       what is counted is what the network saw
 //   source                         a server that can answers from the address that was called
-//   amplification                  no more than three times the bytes goes to whoever has not answered
+//   amplification                  an address without an answer gets at most three times the bytes that came
 //   thrown, misuse                 nothing throws; connections are used as their interface says
 
 import { BatchPool } from '@kcptun/common';
@@ -84,7 +84,7 @@ function isWellOnceCalm(plan: Plan): boolean {
 
 /**
  * Whether a stranger who replays can make targets hear what others have heard: what a server knew of
- * datagrams it forgets with its end, and without a nonce they can not be known again at all.
+ * datagrams it forgets with its end, and without a nonce they cannot be known again at all.
  */
 function isReplayable(plan: Plan): boolean {
   if (!plan.faults.some((fault) => fault.kind === 'stranger' && fault.what === 'replay')) return false;

@@ -105,7 +105,7 @@ export interface Plan {
   readonly seed: number;
   /** Settings of the client, and of the server where it says nothing else. */
   readonly settings: EndSettings;
-  /** Settings that differ at the server: with some of them the ends can not understand each other. */
+  /** Settings that differ at the server: with some of them the ends cannot understand each other. */
   readonly serverSettings?: Partial<EndSettings>;
   /** What only the client has. */
   readonly clientSettings?: ClientSettings;

@@ -4,7 +4,7 @@
 // many small ones cannot stop a large one.
 //
 // Any order is allowed that keeps the frames of one stream in theirs (PROTOCOL smux §4). Invariant: a stream is here at most once
-// (`scheduled`); one that can not send any more is passed over when it is met.
+// (`scheduled`); one that cannot send any more is passed over when it is met.
 
 import { Ring } from '@kcptun/common';
 import { BULK_TURN } from './limits.ts';

@@ -85,7 +85,7 @@ export const GO_NUMBERS: Readonly<Record<string, readonly GoNumber[]>> = {
   framesize: [refused(-1), refused(0), stalls(taken(1)), taken(65_535), refused(65_536)],
   streambuf: [...[...BUFFER, stalls(taken(1)), taken(4_194_304), refused(4_194_305)], ...withFlags([`--smuxbuf=${MOST}`], [taken(MOST)])],
   keepalive: [refused(-1), refused(0), taken(1), taken(30), refused(31)],
-  // The end of a connection that is kept back for ever can not be waited for.
+  // The end of a connection that is kept back for ever cannot be waited for.
   closewait: [taken(-1, 0), taken(0), stalls(taken(MOST)), stalls(taken(MOST + 1, MOST))],
   snmpperiod: [taken(-1, 0), taken(0), taken(2_147_483), taken(2_147_484, 2_147_483)],
   QPPCount: [

@@ -28,7 +28,7 @@ export class SimConnection implements ByteConnection {
   events: ByteEvents = UNSET;
   readonly remoteLabel: string;
   readonly #clock: VirtualClock;
-  /** Runs what the owner of this end is told: the buffers belong to the system and work on while it can not. */
+  /** Runs what the owner of this end is told: the buffers belong to the system and work on while it cannot. */
   readonly #process: SimProcess;
   readonly #options: SimConnectionOptions;
   readonly #onClosed: () => void;

@@ -100,7 +100,7 @@ describe('SimLink', () => {
     link.setCorrupt(1).transmit(0, new Uint8Array(0), (_at, copy) => expect(copy.length).toBe(0));
   });
 
-  test('spaces datagrams by the rate and drops what the queue can not take', () => {
+  test('spaces datagrams by the rate and drops what the queue cannot take', () => {
     // 100 bytes every ms are offered to a bottleneck of 50 bytes a ms with room for 1000.
     const link = new SimLink(8).setRate(50_000, 1000);
     const arrivals = sendMany(link, 100);

@@ -1,4 +1,4 @@
-// What befalls a machine: it freezes, sleeps, is killed and booted, gets other public addresses, can not send. The rest of the world goes on.
+// What befalls a machine: it freezes, sleeps, is killed and booted, gets other public addresses, cannot send. The rest of the world goes on.
 
 import { PacketBatch } from '@kcptun/common';
 import { patternBytes, type SimHost, SimWorld } from '@kcptun/testkit';

@@ -77,7 +77,7 @@ describe('VirtualClock', () => {
     expect(() => clock.runUntilIdle(10)).toThrow(/still 1 events/);
   });
 
-  test('says that a condition can not come true any more', () => {
+  test('says that a condition cannot come true any more', () => {
     const clock = new VirtualClock();
     clock.after(1, () => {});
     expect(() => clock.runUntil(() => false, 100)).toThrow(/nothing is scheduled/);

@@ -15,7 +15,7 @@ import type { Context, TortureCase } from './torture/torture-case.ts';
 const USAGE = `usage: npm run torture -- [--seed N] [--only NAME]... [--short]
        npm run torture -- --list    the cases
 
-Exit code 1 when a case failed, 3 when this system can not run them (Linux, root and iptables are needed).`;
+Exit code 1 when a case failed, 3 when this system cannot run them (Linux, root and iptables are needed).`;
 /** The whole takes no longer, in ms. */
 const LIMIT = 600_000;
 const EXIT_IMPOSSIBLE = 3;

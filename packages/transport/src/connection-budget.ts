@@ -1,4 +1,4 @@
-// How many byte connections a process may have open. Each takes a descriptor, and a process without one left can not
+// How many byte connections a process may have open. Each takes a descriptor, and a process without one left cannot
 // accept, connect, resolve a name, open its log or even look at itself: so some are kept back for everything else.
 
 /** Descriptors that connections never take: for Node itself, logs, name lookups, profiles and datagram sockets. */

@@ -155,7 +155,7 @@ export interface Host {
   createCrypt(method: CryptMethod, key: Uint8Array): PacketCrypt;
   /** Looks a name up (IP literals too); each call asks anew. Gives all addresses of both families, at least one, best first. */
   resolve(name: string, port: number, callback: (error: Error | undefined, addresses: readonly SocketAddress[] | undefined) => void): void;
-  /** Why sockets with `fakeTcp` can not be had here, as the end of a sentence; `undefined` when they can. */
+  /** Why sockets with `fakeTcp` cannot be had here, as the end of a sentence; `undefined` when they can. */
   checkFakeTcp(): string | undefined;
   /** Opens a datagram socket; calls back when it is bound. */
   openDatagram(

@@ -44,7 +44,7 @@ describe('the line about socket buffers', () => {
   });
 });
 
-it('has a line for several addresses of one family, where answers can not follow', () => {
+it('has a line for several addresses of one family, where answers cannot follow', () => {
   const [loop, four, six] = [
     { family: 'IPv4', internal: true },
     { family: 'IPv4', internal: false },

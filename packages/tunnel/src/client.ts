@@ -84,7 +84,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   /**
    * Starts to listen, and makes its sessions, so that the first connections need not wait for them.
    * A server that does not answer is asked again when a connection comes.
-   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address can not be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for
+   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address cannot be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for
    *   payload; KCPTUN_ERR_TUNNEL_FAKE_TCP when there is no fake TCP here; KCPTUN_ERR_TUNNEL_STATE when started before;
    *   KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
    */

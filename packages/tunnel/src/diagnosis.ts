@@ -12,7 +12,7 @@ const SNAPPY_IDENTIFIER = [0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70,
 
 /**
  * Adds to a protocol error what the first bytes of the stream say about the peer's settings.
- * @param error - why the stream can not be read
+ * @param error - why the stream cannot be read
  * @param opening - its first bytes, up to {@link OPENING_LENGTH}
  * @param version - our smux version
  * @param compression - whether the stream is compressed here

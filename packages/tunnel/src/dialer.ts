@@ -1,5 +1,5 @@
 // Makes sessions, one at a time: looks the server's name up, opens a socket of its own to one of its addresses and a port of the range, and tries
-// again with growing pauses when that can not be done. Nothing waits for it but those who asked.
+// again with growing pauses when that cannot be done. Nothing waits for it but those who asked.
 
 import type { EventEmitter } from 'node:events';
 import type { ChunkPool } from '@kcptun/common';

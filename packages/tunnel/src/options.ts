@@ -51,7 +51,7 @@ export interface TunnelOptions {
    */
   readonly replayProtection?: boolean;
   /**
-   * Carries datagrams in TCP segments, default no (upstream: `--tcp`). Linux only, as root. A client that can not have it does not start; a
+   * Carries datagrams in TCP segments, default no (upstream: `--tcp`). Linux only, as root. A client that cannot have it does not start; a
    * server serves UDP as well, and says so when it serves nothing else.
    */
   readonly fakeTcp?: boolean;

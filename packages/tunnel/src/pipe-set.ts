@@ -136,7 +136,7 @@ export class PipeSet {
     return movable;
   }
 
-  /** Begins a detached stream anew in another link, or ends it when that can not be done; only a client has such. */
+  /** Begins a detached stream anew in another link, or ends it when that cannot be done; only a client has such. */
   move(pipe: Pipe, link: Link): void {
     if (pipe.done) return;
     try {

@@ -108,7 +108,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
 
   /**
    * Binds all ports of the range.
-   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when one can not be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for payload;
+   * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when one cannot be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for payload;
    *   KCPTUN_ERR_TUNNEL_STATE when started before; KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
    */
   async start(): Promise<void> {

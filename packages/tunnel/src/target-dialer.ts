@@ -154,7 +154,7 @@ export class TargetDialer {
     this.#end(attempt);
     stream.reset();
     link.kick();
-    callback(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `the target can not be reached: ${cause.message}`, { cause }), undefined, release);
+    callback(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `the target cannot be reached: ${cause.message}`, { cause }), undefined, release);
   }
 
   #end(attempt: Attempt): void {

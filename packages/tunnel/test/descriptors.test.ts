@@ -53,7 +53,7 @@ it('keeps room for others, tells the refused, and writes few lines', async () =>
   simulation.stop();
 });
 
-it('says in few lines that a target can not be reached', async () => {
+it('says in few lines that a target cannot be reached', async () => {
   const { simulation, parties } = await crowd(500, { targetHost: '10.0.0.1' });
   simulation.world.clock.advanceBy(20 * SECOND);
   expect(parties.every(({ closed }) => closed)).toBe(true);

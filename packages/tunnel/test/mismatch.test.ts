@@ -1,4 +1,4 @@
-// What both ends say when they can not understand each other, and when: within 3 s of virtual time. The
+// What both ends say when they cannot understand each other, and when: within 3 s of virtual time. The
 // clock of the simulated world moves within a turn, as a real one does.
 
 import type { TunnelOptions } from '@kcptun/tunnel';
@@ -69,7 +69,7 @@ test('a server that is only slow to speak is blamed for nothing', async () => {
 const DROPPED =
   /ended: the server does not know it any more, and has sent nothing .*: it has started over, or --smuxver or --nocomp is not the same at both ends$/;
 
-describe('a server that drops what it can not read without a word, as a Go server does', () => {
+describe('a server that drops what it cannot read without a word, as a Go server does', () => {
   /** How long after the first connection the client says why, in ms; nothing else may be said. */
   async function explained(delay: number, loss: number, life: number, upload: number, seed: number): Promise<number> {
     const simulation = await Simulation.start({ seed, link: (link) => link.setDelay(delay).setLoss(loss) });

@@ -153,7 +153,7 @@ describe('sessions', () => {
     simulation.stop();
   });
 
-  it('that can not be made hold up nobody else', async () => {
+  it('that cannot be made hold up nobody else', async () => {
     const simulation = await Simulation.start({
       onTarget: answer,
       client: { connections: 2, remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } },

@@ -24,7 +24,7 @@ function gone(simulation: Simulation): string[] {
 describe('a server that was killed and started again', () => {
   it.each([
     ['an idle tunnel', 0],
-    ['one whose server can not even take what the client sends', 3_000_000],
+    ['one whose server cannot even take what the client sends', 3_000_000],
   ])('%s: the connection that finds out is reset at once, the next one works', async (_name, before) => {
     const simulation = await Simulation.start({ onTarget: answer });
     const reasons: (string | undefined)[] = [];

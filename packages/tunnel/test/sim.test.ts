@@ -75,7 +75,7 @@ describe('a tunnel in a simulated world', () => {
     app.send(1000);
     simulation.run(() => app.closed, 11 * SECOND);
     expect(app.error?.message).toContain('ECONNRESET');
-    expect(simulation.serverLines.lines).toEqual(['the target can not be reached: no answer within 10 s']);
+    expect(simulation.serverLines.lines).toEqual(['the target cannot be reached: no answer within 10 s']);
     const second = simulation.connect();
     second.send(1000);
     simulation.world.clock.advanceBy(SECOND);

@@ -97,7 +97,7 @@ function linkFlags(shape: LinkShape, seed: number, folder: string): string[] {
  * Sets both hosts up.
  * @param tcp - what TCP across the link does about congestion: `cubic`, `bbr`
  * @param nice - priority of all programs, from -20 to 19
- * @throws {Error} when this system can not, with what its tools say
+ * @throws {Error} when this system cannot set it up; the message quotes its tools
  */
 export async function openLab(shape: LinkShape, seed: number, tcp: string, nice: number): Promise<Lab> {
   const prefix = `kw${process.pid}x${labs++}`;

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FAR_ADDRESS, type Lab, type LinkReport, type LinkShape, openLab } from '../../src/wan/lab.ts';
 
-/** Why it can not be tested here. */
+/** Why it cannot be tested here. */
 function findObstacle(): string | undefined {
   if (process.getuid?.() !== 0) return 'not root';
   if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun';

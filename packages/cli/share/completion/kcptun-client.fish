@@ -29,7 +29,7 @@ complete -c kcptun-client -l closewait -x -d 'delay before the end of a connecti
 complete -c kcptun-client -l tcp-keepalive -x -d 'silence of a TCP connection before the system asks whether its peer is there'
 complete -c kcptun-client -l snmplog -r -F -d 'file to append counters to; its name is a Go time layout: snmp-20060102.csv'
 complete -c kcptun-client -l snmpperiod -x -d 'time between two lines of counters'
-complete -c kcptun-client -l log -r -F -d 'file to append the log to, opened anew on SIGHUP; empty: standard error'
+complete -c kcptun-client -l log -r -F -d 'file to append the log to, reopened on SIGHUP; empty: standard error'
 complete -c kcptun-client -l quiet -d 'no log lines about single connections'
 complete -c kcptun-client -l tcp -d 'carry packets in TCP segments'
 complete -c kcptun-client -s c -r -F -d 'JSON file whose keys win over the command line'

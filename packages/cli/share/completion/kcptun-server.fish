@@ -27,7 +27,7 @@ complete -c kcptun-server -l tcp-keepalive -x -d 'silence of a TCP connection be
 complete -c kcptun-server -l snmplog -r -F -d 'file to append counters to; its name is a Go time layout: snmp-20060102.csv'
 complete -c kcptun-server -l snmpperiod -x -d 'time between two lines of counters'
 complete -c kcptun-server -l pprof -d 'HTTP server with CPU profile, heap snapshot and statistics'
-complete -c kcptun-server -l log -r -F -d 'file to append the log to, opened anew on SIGHUP; empty: standard error'
+complete -c kcptun-server -l log -r -F -d 'file to append the log to, reopened on SIGHUP; empty: standard error'
 complete -c kcptun-server -l quiet -d 'no log lines about single connections'
 complete -c kcptun-server -l tcp -d 'carry packets in TCP segments'
 complete -c kcptun-server -s c -r -F -d 'JSON file whose keys win over the command line'

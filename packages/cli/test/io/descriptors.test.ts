@@ -64,6 +64,6 @@ test.runIf(process.platform === 'linux')('a server at its limit of files lives, 
   await once(near, 'connect');
   near.write('x');
   await until(async () => (await poll(Number(pprof), agent)).streams > streams, 'the connection of the other client');
-  expect(server.output.split('\n').filter((line) => /refused|can not be reached/.test(line)).length).toBeLessThanOrEqual(21);
+  expect(server.output.split('\n').filter((line) => /refused|cannot be reached/.test(line)).length).toBeLessThanOrEqual(21);
   expect(server.output).not.toMatch(/internal error/);
 });

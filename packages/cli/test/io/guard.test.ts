@@ -165,7 +165,7 @@ test('--max-sessions and --max-sessions-per-ip: who comes too late is told to th
 });
 
 test.skipIf(process.platform === 'win32')(
-  'the server answers nothing that it can not authenticate: garbage, another key, what it has seen already',
+  'the server answers nothing that it cannot authenticate: garbage, another key, what it has seen already',
   async () => {
     const target = await newTarget();
     const { server, udpPort } = await startPair(target.port);

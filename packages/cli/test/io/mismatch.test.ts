@@ -1,4 +1,4 @@
-// What the two programs say when they can not understand each other: real processes, real clocks. An end
+// What the two programs say when they cannot understand each other: real processes, real clocks. An end
 // says what it can know, by the name of the flag, and nothing false, within 3 s. What lies between that
 // and the time of packets is shown in the simulated world (packages/tunnel/test/mismatch.test.ts).
 

@@ -75,7 +75,7 @@ describe('--snmplog', () => {
     );
   });
 
-  test('a file that can not be had is said each time and tried again', async () => {
+  test('a file that cannot be had is said each time and tried again', async () => {
     const folder = join(newFolder(), 'later');
     const { client } = await startClient(1, ['--snmplog', join(folder, 'snmp.csv'), '--snmpperiod', '1']);
     await client.waitFor(/snmp logger: ENOENT.*later.*\n(.*\n)*.*snmp logger: ENOENT/);
@@ -86,7 +86,7 @@ describe('--snmplog', () => {
 });
 
 describe('--log', () => {
-  test.skipIf(process.platform === 'win32')('everything goes to the file, which SIGHUP opens anew; a rotation loses no line', async () => {
+  test.skipIf(process.platform === 'win32')('everything goes to the file, which SIGHUP reopens; a rotation loses no line', async () => {
     const target = await newTarget();
     const path = join(newFolder(), 'kcptun.log');
     const udpPort = await freePort();
@@ -99,7 +99,7 @@ describe('--log', () => {
     await until(() => /stream closed/.test(read(path)), 'the end of the stream');
     renameSync(path, `${path}.1`);
     client.signal('SIGHUP');
-    await until(() => /SIGHUP: the log file was opened anew/.test(read(path)), 'the new file');
+    await until(() => /SIGHUP: the log file was reopened/.test(read(path)), 'the new file');
     await client.during(transfer({ port, upload: 1000, download: 1000 }));
     await until(() => /stream closed/.test(read(path)), 'the end of the second stream');
     expect(messages(read(`${path}.1`)).filter((line) => line.startsWith('stream '))).toHaveLength(2);
@@ -107,12 +107,12 @@ describe('--log', () => {
     expect(client.output).toBe('');
   });
 
-  test('that can not be opened: one line, exit code 2, nothing started', async () => {
+  test('that cannot be opened: one line, exit code 2, nothing started', async () => {
     const path = join(newFolder(), 'no', 'kcptun.log');
     const { code, output } = await runToEnd('server', ['--log', path, '--key', 'k']);
     expect({ code, output }).toEqual({
       code: 2,
-      output: expect.stringMatching(/^kcptun-server: --log .*: can not be opened: ENOENT.*\n$/),
+      output: expect.stringMatching(/^kcptun-server: --log .*: cannot be opened: ENOENT.*\n$/),
     });
   });
 

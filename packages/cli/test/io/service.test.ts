@@ -73,7 +73,7 @@ describe.skipIf(!PYTHON)('NOTIFY_SOCKET', () => {
   test('that leads nowhere: one warning, and the program works', async () => {
     const env = { ...NATIVE, NOTIFY_SOCKET: join(newFolder(), 'nobody'), WATCHDOG_USEC: '50000', PATH: '/nowhere' };
     const client = start('client', ARGS, { env });
-    await client.waitFor(/WARNING: the service manager can not be told anything: not sent, errno 2; .*systemd-notify/);
+    await client.waitFor(/WARNING: the service manager cannot be told anything: not sent, errno 2; .*systemd-notify/);
     client.signal('SIGHUP');
     await client.waitFor(/SIGHUP: nothing to do/);
     expect(client.output.match(/service manager/g)).toHaveLength(1);

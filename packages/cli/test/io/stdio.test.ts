@@ -76,7 +76,7 @@ withTerminal('a terminal that goes away', () => {
   test.each([
     ['--help', '--help', 0],
     ['a mistake', '--no-such-flag', 2],
-    ['an address that can not be had', '-l 192.0.2.1:1 -r 127.0.0.1:9 --key k', 1],
+    ['an address that cannot be had', '-l 192.0.2.1:1 -r 127.0.0.1:9 --key k', 1],
   ])('before the start, then %s', async (_what, flags, code) => {
     const late = new InTerminal(`echo ready\nwhile [ ! -e "$folder/go" ]; do sleep 0.05; done\n${node('client', flags)}`);
     await late.shows(/ready/);
@@ -119,7 +119,7 @@ describe('without a place to write to', () => {
     ['--help', '--help', 0],
     ['--version', '--version', 0],
     ['a mistake', '--no-such-flag', 2],
-    ['an address that can not be had', '-l 192.0.2.1:1 -r 127.0.0.1:9 --key k', 1],
+    ['an address that cannot be had', '-l 192.0.2.1:1 -r 127.0.0.1:9 --key k', 1],
   ];
   const places = ['>&-', '2>&-', '<&-', '<&- >&- 2>&-', '>/dev/full 2>/dev/full', '2>&1 | true'];
   test.each(endings)('%s ends with its code', async (_what, flags, code) => {
@@ -188,7 +188,7 @@ test.each(SIDES)('kcptun-%s whose input is a device ends in order when descripto
 });
 
 test('--log /dev/stdout writes to a standard output that is a socket', async () => {
-  // What Node gives a child as a pipe is a socket, which can not be opened by its name.
+  // What Node gives a child as a pipe is a socket, which cannot be opened by its name.
   const args = [mainOf('client'), ...FLAGS.client.split(' '), '--log', '/dev/stdout'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -5,7 +5,7 @@ import type { Random } from '@kcptun/testkit';
 /** A comparison that can be tried as often as one likes. */
 export interface Comparison {
   readonly name: string;
-  /** Why it can not be tried here; `undefined` when it can. */
+  /** Why it cannot be tried here; `undefined` when it can. */
   readonly missing?: string | undefined;
   /** Tries once; the text says what differs. */
   run(random: Random): string | undefined;

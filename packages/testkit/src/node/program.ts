@@ -38,7 +38,7 @@ export class Program {
   #status: ExitStatus | undefined;
   #spawnError: Error | undefined;
 
-  /** Starts `command` without a shell. A command that can not be started counts as an early death. */
+  /** Starts `command` without a shell. A command that cannot be started counts as an early death. */
   constructor(command: string, args: readonly string[], options: ProgramOptions = {}) {
     stopAllOnExit();
     this.#name = options.name ?? command;

@@ -136,7 +136,7 @@ class Exchange {
     this.#socket.once('end', () => {
       if (this.#header.length === 0) this.#stats.empty += 1;
       if (this.#header.length === HEADER_BYTES && this.#expected === UNTIL_EOF) this.#endUpload();
-      // Anything else that ends early can not be answered: passing the EOF on is all there is to say.
+      // Anything else that ends early cannot be answered: passing the EOF on is all there is to say.
       else if (!this.#uploadDone) {
         if (this.#header.length > 0) this.#stats.cut += 1;
         this.#socket.end();

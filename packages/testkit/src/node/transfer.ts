@@ -28,7 +28,7 @@ export interface TransferOptions {
   readonly seed?: number;
   /** When the target answers (default `after-upload`). */
   readonly order?: Order;
-  /** The last byte of the upload waits for this, so the exchange can not end before (default: it does not wait). */
+  /** The last byte of the upload waits for this, so the exchange cannot end before (default: it does not wait). */
   readonly gate?: Promise<void>;
   /** The whole exchange must be over after this time in ms (default 40 s). */
   readonly timeoutMs?: number;

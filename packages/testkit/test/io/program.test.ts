@@ -42,7 +42,7 @@ describe('Program', () => {
     await expect(program.waitFor(/never/, { timeoutMs: 20 })).rejects.toThrow(/not written within 20 ms[\s\S]*alive/);
   });
 
-  test('fails when it can not be started', async () => {
+  test('fails when it cannot be started', async () => {
     const program = new Program('/no/such/program', []);
     await expect(program.waitFor(/x/)).rejects.toThrow(/could not be started/);
   });

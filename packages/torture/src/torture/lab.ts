@@ -9,7 +9,7 @@ import { join } from 'node:path';
 /** Tells the inner process which network it must not be in. */
 const OUTSIDE = 'KCPTUN_TORTURE_OUTSIDE';
 
-/** Why the namespaces can not be had; `undefined` when they can. */
+/** Why the namespaces cannot be had; `undefined` when they can. */
 export function whyNoLab(): string | undefined {
   if (process.platform !== 'linux') return 'namespaces are of Linux';
   const [command, ...args] = inside(['sh', '-c', 'ip link set lo up && iptables -S INPUT && mount -t tmpfs none /mnt']);

@@ -19,7 +19,7 @@ const SOON = 5000;
 const FILES = 160;
 /** More connections than that. */
 const TOO_MANY = 400;
-/** What a program may say about it, in lines: one for each connection that it can not serve, and a few besides. */
+/** What a program may say about it, in lines: one for each connection that it cannot serve, and a few besides. */
 const LINES = TOO_MANY + 50;
 
 /** The cases of this file. */

@@ -1,4 +1,4 @@
-// The short form of the torture, run once; a test for each of its cases. A system that can not run them fails when CI=true, and skips loudly elsewhere.
+// The short form of the torture, run once; a test for each of its cases. A system that cannot run them fails when CI=true, and skips loudly elsewhere.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

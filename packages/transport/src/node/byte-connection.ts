@@ -13,7 +13,7 @@ import { keepAlive } from './keep-alive.ts';
 const UNSET: ByteEvents = { onData: () => {}, onEnd: () => {}, onClose: () => {} };
 /** Connections that may wait to be accepted: as many as the system allows (`somaxconn`), as in the Go programs, and not the 511 of Node. */
 const BACKLOG = 65_535;
-/** Where many connections wait for their turn, what was read from each and can not be sent yet adds up: those beyond the first few read less at a time. */
+/** Where many connections wait for their turn, what was read from each and cannot be sent yet adds up: those beyond the first few read less at a time. */
 const MANY_READ_SIZE = 64 * 1024;
 const FEW_CONNECTIONS = 16;
 /** What each of many begins with, until a read shows that it has more: they may all begin at one time. */
@@ -111,7 +111,7 @@ class NetConnection implements ByteConnection {
 
   destroy(reset: boolean): void {
     const socket = this.#socket;
-    // A unix socket can not be reset, and one that is being shut down neither: closing it is all there is.
+    // A unix socket cannot be reset, and one that is being shut down neither: closing it is all there is.
     const shuttingDown = socket.writableEnded && !socket.writableFinished;
     if (!reset || this.#unix || shuttingDown || socket.destroyed) socket.destroy();
     else socket.resetAndDestroy();
@@ -144,7 +144,7 @@ function describe(address: StreamAddress): string {
   return 'path' in address ? address.path : formatAddress(address.host, address.port);
 }
 
-/** Why the name of a unix socket can not be used; Node 20 cuts one that is too long. */
+/** Why the name of a unix socket cannot be used; Node 20 cuts one that is too long. */
 function pathProblem(address: StreamAddress): string | undefined {
   const problem = 'path' in address ? unixPathProblem(address.path, process.platform) : undefined;
   return problem === undefined ? undefined : `${describe(address)} ${problem}`;

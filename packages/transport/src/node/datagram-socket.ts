@@ -36,7 +36,7 @@ export class DgramSocket implements DatagramSocket, Receiver {
   #batch: PacketBatch | undefined;
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
   readonly #queue: ReceiveQueue;
-  /** Where the runtime can not tell what waits (Deno), each datagram says when it has left. */
+  /** Where the runtime cannot tell what waits (Deno), each datagram says when it has left. */
   readonly #onSent: (() => void) | undefined;
   #sending = 0;
   #closed = false;

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
-/** How many files this process may have open; `undefined` where there is no such limit or it can not be known. */
+/** How many files this process may have open; `undefined` where there is no such limit or it cannot be known. */
 export function openFilesLimit(): number | undefined {
   if (process.platform === 'win32') return undefined;
   const soft = Number(process.platform === 'linux' ? fromProc() : fromReport());

@@ -44,7 +44,7 @@ export function sourceNote(addresses: readonly { readonly family: string; readon
   const outside = addresses.filter(({ internal }) => !internal).map(({ family }) => family);
   if (new Set(outside).size === outside.length) return [];
   return [
-    'this machine has several addresses, and node:dgram can not choose from which one it answers: clients that call another one than ' +
+    'this machine has several addresses, and node:dgram cannot choose from which one it answers: clients that call another one than ' +
       'the route gives, and hear only that, get no answer; name the address with --listen, or install koffi (Linux)',
   ];
 }

@@ -1,4 +1,4 @@
-// Which firewall rules are left behind by the dead, and where fake TCP can not be had. No rule is installed here.
+// Which firewall rules are left behind by the dead, and where fake TCP cannot be had. No rule is installed here.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -46,7 +46,7 @@ describe.runIf(process.platform === 'linux')('the mark of a process', () => {
     expect(isProcessAlive([name, pid, Number(started) - 1, namespace].join(':'))).toBe(false);
   });
 
-  it('leaves processes alone that can not be seen from here', () => {
+  it('leaves processes alone that cannot be seen from here', () => {
     expect(isProcessAlive('kcptun-node:1:1:123')).toBe(true);
   });
 });

@@ -215,7 +215,7 @@ describe.each([
     });
   });
 
-  test('a port or address that can not be is a typed error', async () => {
+  test('a port or address that cannot be is a typed error', async () => {
     const wrong = { code: 'KCPTUN_ERR_TRANSPORT_BIND' };
     await expect(open({ host: '203.0.113.7' })).rejects.toMatchObject(wrong);
     // The system calls take port 0 for a port like any other; node:dgram throws.

@@ -242,7 +242,7 @@ describe.skipIf(obstacle !== undefined)(
         1,
         /^send EMSGSIZE to [0-9.:]+: datagrams of 900 bytes are longer than the MTU of this path/,
       ],
-      ['the device of one path can not segment', EIO, 10, /^send EIO to [0-9.:]+: segmentation offload is refused on this path/],
+      ['the device of one path cannot segment', EIO, 10, /^send EIO to [0-9.:]+: segmentation offload is refused on this path/],
     ])('keeps the trains of the others when %s, for a while', async (_, errno, short, said) => {
       const start = performance.now();
       const clock = vi.spyOn(performance, 'now').mockReturnValue(start);

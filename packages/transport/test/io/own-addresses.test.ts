@@ -150,7 +150,7 @@ describe.skipIf(!many).each([
   ['the best backend', wanted],
 ])('a client of %s that hears any address', (_, native) => {
   it.each([
-    ['node:dgram, which can not choose where answers leave from', false],
+    ['node:dgram, which cannot choose where answers leave from', false],
     ['the best backend', wanted],
   ])('is answered by a server for all addresses of %s', async (__, theirs) => {
     const world = worldOf(native);

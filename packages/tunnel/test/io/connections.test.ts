@@ -159,7 +159,7 @@ describe('a reset of a quiet connection', () => {
   });
 });
 
-describe('a target that can not be reached', () => {
+describe('a target that cannot be reached', () => {
   it('resets each connection with one line that says why, and the session lives on', async () => {
     const world = await startWorld({ targetPort: 1 });
     for (let round = 0; round < 3; round++) {
@@ -168,7 +168,7 @@ describe('a target that can not be reached', () => {
       near.end(patternBytes(5000, 3));
       expect(await endOf(near)).toBe('ECONNRESET');
     }
-    expect(world.serverLog.troubles).toEqual(Array(3).fill('the target can not be reached: connect ECONNREFUSED 127.0.0.1:1'));
+    expect(world.serverLog.troubles).toEqual(Array(3).fill('the target cannot be reached: connect ECONNREFUSED 127.0.0.1:1'));
     expect(world.clientLog.troubles).toEqual([]);
     expect(world.client.stats().links).toHaveLength(1);
     await nothingLeft(world);

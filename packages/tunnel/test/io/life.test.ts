@@ -224,7 +224,7 @@ describe('addresses', () => {
     near.end('through two unix sockets');
     await closed(near);
     expect(back).toBe('through two unix sockets');
-    // An end that is not orderly: a unix socket can not be reset, and must be closed all the same.
+    // An end that is not orderly: a unix socket cannot be reset, and must be closed all the same.
     const held = endsInTurn(connect(listening));
     held.resume().write('x');
     await until(() => server.stats().streams === 1);

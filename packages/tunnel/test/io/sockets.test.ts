@@ -83,7 +83,7 @@ describe.runIf(process.platform === 'linux')('--sockbuf above the limit of the s
   });
 });
 
-describe('fake TCP that can not be had', () => {
+describe('fake TCP that cannot be had', () => {
   const host = createNodeHost({ native: false });
   const obstacle =
     process.platform === 'linux'

@@ -89,7 +89,7 @@ function bind(): Bound {
 }
 
 /**
- * Why ciphers can not be made here: no `koffi`, no such symbols in this process, or FIPS mode, which we must not go around.
+ * Why ciphers cannot be made here: no `koffi`, no such symbols in this process, or FIPS mode, which we must not go around.
  * @returns the reason, for the log; `undefined` where nothing speaks against it
  */
 export function whyNotNative(): string | undefined {
@@ -183,7 +183,7 @@ function open(calls: Bound, algorithm: string, provider: Provider, key: NativeMe
       calls.setKeyLength(context, key.bytes.length) === 1 &&
       init(context, 0, 0, key.address, 0) === 1 &&
       calls.setPadding(context, 0) === 1;
-    if (!made) throw nativeError(`this OpenSSL can not use ${algorithm}`);
+    if (!made) throw nativeError(`this OpenSSL cannot use ${algorithm}`);
     return context;
   } finally {
     // The context has a hold of its own on the cipher.
@@ -198,7 +198,7 @@ function open(calls: Bound, algorithm: string, provider: Provider, key: NativeMe
 function retainLibrary(calls: Bound): Library {
   if (library === undefined) {
     const address = calls.newLibrary();
-    if (address === 0) throw nativeError('OpenSSL can not make a library context');
+    if (address === 0) throw nativeError('OpenSSL cannot make a library context');
     library = { address, providers: new Map(), ciphers: 0 };
   }
   library.ciphers += 1;

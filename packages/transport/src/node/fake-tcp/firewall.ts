@@ -80,7 +80,7 @@ export function dropKernelSegments(family: 4 | 6, match: readonly string[], call
 
 /**
  * Removes what dead processes have left behind.
- * @returns why rules can not be had for this family; `undefined` when they can
+ * @returns why rules cannot be had for this family; `undefined` when they can
  */
 export function sweepRules(family: 4 | 6): string | undefined {
   const command = commandOf(family);
@@ -109,7 +109,7 @@ export function processMark(pid: number = process.pid): string {
   return `${MARK}:${pid}:${startTime(pid) ?? 0}:${pidNamespace()}`;
 }
 
-/** Whether the process lives that has this mark. One of another namespace can not be seen and is taken for alive: its rules are not ours to judge. */
+/** Whether the process lives that has this mark. One of another namespace cannot be seen and is taken for alive: its rules are not ours to judge. */
 export function isProcessAlive(mark: string): boolean {
   const [, pid, started, namespace] = mark.split(':');
   return namespace !== pidNamespace() || startTime(Number(pid)) === started;

@@ -3,7 +3,7 @@
 //
 //   names   12 words a path: the sockaddr to send to (family and port in word 0, which is 0 when the number is free), and in words 8 to 11 the
 //           own address that the remote talks to, where the socket has several. Who talks to two of them has two paths: a datagram with
-//           a made-up sender can not change from where somebody else is answered.
+//           a made-up sender cannot change from where somebody else is answered.
 
 import { randomInt } from 'node:crypto';
 import type { SocketAddress } from '../../host.ts';

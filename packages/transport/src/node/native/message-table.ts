@@ -75,7 +75,7 @@ export class Messages {
   }
 }
 
-/** Has a socket tell at which of the own addresses each datagram came in; a negated errno where it can not. */
+/** Has a socket tell at which of the own addresses each datagram came in; a negated errno where it cannot. */
 export function tellLocalAddress(calls: SystemCalls, fd: number, family: 4 | 6): number {
   return family === 4 ? calls.setOption(fd, SOL_IP, IP_PKTINFO, 1) : calls.setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
 }

@@ -267,7 +267,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
       // What has no address is in no message.
       const next = table.end[sent]! - table.datagrams(sent);
       const path = batch.path[next]!;
-      // The system says EINVAL of a train that it can not cut, and of an own address that is gone: whichever it is, the other one shows next.
+      // The system says EINVAL of a train that it cannot cut, and of an own address that is gone: whichever it is, the other one shows next.
       if (table.datagrams(sent) > 1 && isOffloadError(errno)) {
         this.#limitTrains(path, batch.length[next]!, errno);
         return this.#sendFrom(batch, next);
@@ -364,7 +364,7 @@ export class NativeSocket implements DatagramSocket, Receiver {
   /** A path has refused a train of datagrams of `size` bytes. */
   #limitTrains(path: number, size: number, errno: number): void {
     const tooLong = errno === EMSGSIZE;
-    // Shorter datagrams may fit where these do not; a device that can not segment takes no train at all.
+    // Shorter datagrams may fit where these do not; a device that cannot segment takes no train at all.
     this.#limits.limit(path, tooLong ? size - 1 : 0, performance.now());
     const kind = tooLong ? 'too long' : 'refused';
     if (this.#said.has(kind)) return;

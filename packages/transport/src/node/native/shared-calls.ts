@@ -4,7 +4,7 @@ import { SystemCalls } from './ffi.ts';
 
 let shared: SystemCalls | string | undefined;
 
-/** The system calls of this process, or why they can not be had; loaded when first asked for. */
+/** The system calls of this process, or why they cannot be had; loaded when first asked for. */
 export function sharedCalls(): SystemCalls | string {
   if (process.env['KCPTUN_NO_NATIVE'] === '1') return 'switched off';
   shared ??= load();

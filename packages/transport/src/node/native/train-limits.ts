@@ -1,5 +1,5 @@
 // Which paths do not take trains, or only trains of short datagrams. It is the path that refuses:
-// its MTU is smaller than a datagram of the train, or the device on its route can not segment. So
+// its MTU is smaller than a datagram of the train, or the device on its route cannot segment. So
 // one path never costs another its trains, and each is tried again after a while: an MTU that a
 // router has reported (or that somebody has forged) expires, and routes change.
 

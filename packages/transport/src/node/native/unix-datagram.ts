@@ -1,4 +1,4 @@
-// Datagrams to unix sockets, which Node can not send: what a service manager listens for. Rare and small, so each one has a socket of its own.
+// Datagrams to unix sockets, which Node cannot send: what a service manager listens for. Rare and small, so each one has a socket of its own.
 //
 //   sockaddr_un   0 family u16  2 path, ended by 0; or 0 and a name without a file (Linux)
 
