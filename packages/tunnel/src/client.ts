@@ -13,6 +13,7 @@ import { FAREWELL, waitUntil } from './drain.ts';
 import { TunnelError } from './errors.ts';
 import { KeyWear } from './key-wear.ts';
 import { LineBudget } from './line-budget.ts';
+import type { Link } from './link.ts';
 import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import {
   openHost,
@@ -81,7 +82,8 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   }
 
   /**
-   * Starts to listen. Sessions are made when the first connections come.
+   * Starts to listen, and makes its sessions, so that the first connections need not wait for them.
+   * A server that does not answer is asked again when a connection comes.
    * @throws {TunnelError} KCPTUN_ERR_TUNNEL_LISTEN when the address cannot be had; KCPTUN_ERR_TUNNEL_CONFIG when mtu leaves no room for
    *   payload; KCPTUN_ERR_TUNNEL_FAKE_TCP when there is no fake TCP here; KCPTUN_ERR_TUNNEL_STATE when started before;
    *   KCPTUN_ERR_TUNNEL_STOPPED when stopped meanwhile
@@ -129,6 +131,8 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
             reject(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped while it started'));
           } else {
             this.#listener = listener;
+            // In a turn of its own: the caller hears first that it has started.
+            this.#host.setTimer(0, () => this.#prepare());
             resolve();
           }
         },
@@ -190,12 +194,18 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   }
 
   get #idle(): boolean {
-    return this.#pipes.size === 0 && this.#slots.every((slot) => slot.waiting === 0 && slot.links.every((link) => link.settled));
+    // One that never got an answer has carried nothing but the question for it.
+    const settled = (link: Link): boolean => link.settled || !link.session.heard;
+    return this.#pipes.size === 0 && this.#slots.every((slot) => slot.waiting === 0 && slot.links.every(settled));
   }
 
   /** Datagram sockets: one a session, and another while it is replaced. */
   get #socketCount(): number {
     return 2 * this.#clientOptions.connections;
+  }
+
+  #prepare(): void {
+    if (this.#state === 'running') for (const slot of this.#slots) slot.prepare();
   }
 
   /** Comes with each connection and each heartbeat of a session. */

@@ -98,6 +98,12 @@ export class Dialer {
     this.#exhausted = false;
   }
 
+  /** Somebody waits from now on: what went wrong while nobody did is no reason to make them wait longer. */
+  hurry(): void {
+    this.rest();
+    this.#attempts = 0;
+  }
+
   /** The address in use is no good: the next session is made to another one, if the name has another. */
   passOver(): void {
     this.#turn += 1;

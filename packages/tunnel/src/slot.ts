@@ -1,6 +1,6 @@
 // One slot of the client's session pool (PROTOCOL tunnel §7). It has at most one session that gets new
-// streams. That is made when the first connection asks for it, and another takes its place when it has
-// ended, has expired, or its peer does not answer any more:
+// streams. That is made when the client starts, or when a connection asks for it, and another takes its
+// place when it has ended, has expired, or its peer does not answer any more:
 //
 //   candidate  asked for a sign of life; carries nothing before it has given one
 //   current    has answered, and gets new streams. When it is silent there is a candidate beside it:
@@ -74,6 +74,11 @@ export class Slot implements Task {
     return this.#waiters.length;
   }
 
+  /** Makes a session before a connection asks for one; where nothing answers, it is left at that. */
+  prepare(): void {
+    this.#seek();
+  }
+
   /** Calls back with a live link: at once when there is one that answers, or has not had to answer yet. */
   acquire(waiter: Waiter): void {
     if (this.#closed) {
@@ -87,7 +92,10 @@ export class Slot implements Task {
       waiter(undefined, current);
       return;
     }
-    if (this.#waiters.push(waiter) === 1) this.#current?.ping();
+    if (this.#waiters.push(waiter) === 1) {
+      if (this.#current === undefined) this.#dialer.hurry();
+      else this.#current.ping();
+    }
     // A loss is made good more often than not; for the rest nobody knows better than another session.
     if (this.#current?.session.peer !== 'doubted' || this.#current.session.challenged) this.#seek();
   }

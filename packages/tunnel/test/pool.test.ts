@@ -33,14 +33,53 @@ function toldOfRefusal(near: SimHost, address: string): Host {
 }
 
 describe('sessions', () => {
-  it('are made when connections come, and take them in turn', async () => {
+  it('are made at the start, and take connections in turn', async () => {
     const simulation = await Simulation.start({ client: { connections: 3 } });
-    expect([...simulation.near.ports]).toEqual([]);
+    simulation.world.clock.advanceBy(1);
+    expect([...simulation.near.ports]).toHaveLength(3);
     const apps = Array.from({ length: 7 }, () => simulation.connect());
     for (const app of apps) app.send(10);
     simulation.run(() => simulation.targets.length === 7, SECOND);
+    simulation.world.clock.advanceBy(1);
     expect([...simulation.near.ports]).toHaveLength(3);
     expect(simulation.client.stats().links.map((link) => link.smux.streamCount)).toEqual([3, 2, 2]);
+    simulation.stop();
+  });
+
+  it('that were made at the start let the first connection wait for nothing', async () => {
+    const simulation = await Simulation.start({ onTarget: answer, link: (link) => link.setDelay(50) });
+    simulation.world.clock.advanceBy(SECOND);
+    const app = simulation.connect(4);
+    app.send(1000);
+    const asked = simulation.world.clock.now;
+    simulation.run(() => app.received > 0, SECOND);
+    // One round trip, and not another for the session.
+    expect(simulation.world.clock.now - asked).toBeLessThan(150);
+    simulation.stop();
+  });
+
+  it('that no server answers at the start are given up, and made when a connection comes', async () => {
+    const simulation = await Simulation.start({
+      onTarget: answer,
+      client: { connections: 2, remote: { host: 'server.example', minPort: 29_900, maxPort: 29_900 } },
+    });
+    simulation.world.names.set('server.example', '10.9.9.9');
+    simulation.world.clock.advanceBy(60 * SECOND);
+    expect(simulation.client.stats().links).toEqual([]);
+    simulation.world.names.set('server.example', SERVER);
+    const asked = simulation.world.clock.now;
+    simulation.exchange(ANSWER, SECOND);
+    expect(simulation.world.clock.now - asked).toBeLessThan(SECOND);
+    simulation.stop();
+  });
+
+  it('that no server has answered hold up no drain', async () => {
+    const simulation = await Simulation.start({ client: { remote: { host: '10.9.9.9', minPort: 29_900, maxPort: 29_900 } } });
+    simulation.world.clock.advanceBy(100);
+    expect(simulation.client.stats().links).toHaveLength(1);
+    const drained = simulation.client.drain(10 * SECOND);
+    simulation.world.clock.advanceBy(1);
+    expect(await drained).toBe(true);
     simulation.stop();
   });
 
@@ -124,6 +163,7 @@ describe('sessions', () => {
     simulation.world.names.set('server.example', SERVER);
     simulation.exchange(ANSWER, SECOND);
     simulation.world.names.delete('server.example');
+    simulation.client.stats().links[1]?.close();
     const waiting = simulation.connect(4);
     waiting.send(1000);
     // The first slot goes on while the second one tries again and again.

@@ -252,6 +252,8 @@ describe('a tunnel in a simulated world', () => {
     simulation.world.names.set('server.example', SERVER);
     simulation.run(() => simulation.targets[0]?.received === 1000, 3 * SECOND);
     expect(simulation.clientLines.lines).toEqual([
+      // At the start, when nobody waits yet.
+      're-connecting in 0.5 s: lookup server.example: ENOTFOUND',
       're-connecting in 1 s: lookup server.example: ENOTFOUND',
       're-connecting in 2 s: lookup server.example: ENOTFOUND',
     ]);
@@ -276,8 +278,9 @@ describe('a tunnel in a simulated world', () => {
     const simulation = await Simulation.start({ client: { remote: { host: 'nowhere', minPort: 1, maxPort: 1 } } });
     const app = simulation.connect();
     simulation.run(() => app.closed, 60 * SECOND);
-    expect(simulation.clientLines.lines).toHaveLength(5);
-    expect(simulation.clientLines.lines[4]).toMatch(/giving up after 5 attempts: lookup nowhere: ENOTFOUND$/);
+    // One line of the start, when nobody waited yet, and five of the attempts for the connection.
+    expect(simulation.clientLines.lines).toHaveLength(6);
+    expect(simulation.clientLines.lines[5]).toMatch(/giving up after 5 attempts: lookup nowhere: ENOTFOUND$/);
     simulation.stop();
   });
 

@@ -75,7 +75,8 @@ test('a client whose NAT chooses other ports keeps its streams; the server says 
 
 test('--no-replay-protection: a client from another port is another client', async () => {
   const target = await newTarget();
-  const { server, udpPort } = await startPair(target.port, ['--no-replay-protection']);
+  const udpPort = await freePort();
+  const server = await startServer(udpPort, target.port, ['--no-replay-protection']);
   const relay = await newRelay(udpPort);
   const { client, port } = await startClient(relay.port);
   await client.during(transfer({ port, upload: 1000, download: 1000 }));
@@ -168,7 +169,8 @@ test.skipIf(process.platform === 'win32')(
   'the server answers nothing that it cannot authenticate: garbage, another key, what it has seen already',
   async () => {
     const target = await newTarget();
-    const { server, udpPort } = await startPair(target.port);
+    const udpPort = await freePort();
+    const server = await startServer(udpPort, target.port);
     const { recorded } = await recordClient(udpPort);
     const wrongKey: Buffer[] = [];
     const stranger = await newSocket();

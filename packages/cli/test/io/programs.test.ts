@@ -102,7 +102,8 @@ describe('start', () => {
     const client = start('client', ['-r', '127.0.0.1:1', '--mtu', '1300', '--key', 'from the flag', '-c', config]);
     await client.waitFor(/pprof: /);
     const lines = messages(client.output);
-    const warnings = lines.filter((line) => line.startsWith('WARNING: '));
+    // That nobody listens at port 1 may be known by now.
+    const warnings = lines.filter((line) => line.startsWith('WARNING: ') && !line.startsWith('WARNING: 127.0.0.1:1: '));
     expect(warnings).toHaveLength(3);
     expect(warnings.join('\n')).toMatch(/"keyy" is ignored: there is no such key/);
     expect(warnings.join('\n')).toMatch(/client\.json wins over the command line: "mtu": 1200 instead of --mtu/);
@@ -292,11 +293,21 @@ describe('kill -9', () => {
     pair.server.signal('SIGKILL');
     await pair.server.exited;
     await startServer(pair.udpPort, targetPort);
-    // The next connection goes by the other one of the two sessions.
-    const again = net.connect(pair.port, '127.0.0.1');
-    const second = receive(again);
+    // Of the sessions only the new server knows that they are no more: what meets one of them is reset, and at once.
+    let again = net.connect(pair.port, '127.0.0.1');
+    let second = receive(again);
     again.write('x');
+    let resets = 0;
+    again.on('close', function tryAgain() {
+      if (sockets.length === 2) return;
+      resets += 1;
+      again = net.connect(pair.port, '127.0.0.1').on('close', tryAgain);
+      second = receive(again);
+      again.write('x');
+    });
     await pair.client.during(until(() => sockets.length === 2, 'the next connection to the target'));
+    // One for each session at most.
+    expect(resets).toBeLessThanOrEqual(2);
     (sockets[1] as net.Socket).end(patternBytes(100_000, 3));
     await pair.client.during(once(again, 'end'));
     expect(second).toEqual({ length: 100_000, wrong: -1 });
@@ -317,13 +328,11 @@ const EXTRA_MB = Number(process.versions.node.split('.')[0]) >= 22 ? 6 : 0;
 const SMALL_WINDOWS = ['--sndwnd', '1024', '--rcvwnd', '1024', '--nocomp'];
 
 describe.skipIf(process.platform !== 'linux')('memory', () => {
-  test('of an idle client stays below 80 MB with Node 20, and below 200 MB after a transfer', async () => {
+  test('of an idle client falls below 75 MB with Node 20, and it stays below 200 MB after a transfer', async () => {
     const target = await newTarget();
-    const pair = await startPair(target.port, SMALL_WINDOWS);
-    const { client, server, port } = pair;
-    // When V8 collects garbage during the start varies by 5 MB between one start and the next.
-    const others = await Promise.all([1, 2].map(() => startClient(pair.udpPort, SMALL_WINDOWS)));
-    expect(Math.min(...[client, ...others.map((other) => other.client)].map(({ pid }) => residentMemory(pid)))).toBeLessThan(80 + EXTRA_MB);
+    const { client, server, port } = await startPair(target.port, SMALL_WINDOWS);
+    // V8 gives back what the start took when nothing has happened for some seconds.
+    await client.during(until(() => residentMemory(client.pid) < 75 + EXTRA_MB, 'the memory of the start to be given back'));
     await client.during(transfer({ port, upload: 25_000_000, download: 25_000_000 }));
     expect(residentMemory(client.pid)).toBeLessThan(200);
     expect(residentMemory(server.pid)).toBeLessThan(200);

@@ -322,12 +322,13 @@ describe('addresses', () => {
     const client = await startClient({ remote: at(29_900, 'no-such-host.invalid'), logger: log });
     const near = connect(client.port);
     near.resume();
-    await until(() => log.troubles.length === 1);
-    expect(log.troubles[0]).toMatch(/^re-connecting in 1 s: lookup no-such-host\.invalid: /);
+    // Beside it there may be one of the session that the start would have made.
+    await until(() => log.troubles.some((line) => /^re-connecting in 1 s: lookup no-such-host\.invalid: /.test(line)));
+    const { length } = log.troubles;
     const ended = closed(near);
     client.stop();
     await ended;
-    expect(log.troubles).toHaveLength(1);
+    expect(log.troubles).toHaveLength(length);
   });
 });
 
