@@ -32,5 +32,5 @@ export { MAX_PROVEN, PROVEN_AGE } from './proven-addresses.ts';
 export { REPLAY_MEMORY, REPLAY_MEMORY_AGE, REPLAY_WINDOW, REPLAY_WINDOW_AGE, ReplayGuard } from './replay-guard.ts';
 export { ReplayMemory, type ReplayMemoryOptions } from './replay-memory.ts';
 export { Session } from './session.ts';
-export type { SessionStats } from './session-stats.ts';
+export type { PathEstimate, SessionStats } from './session-stats.ts';
 export type { TransmitBatch } from './transmitter.ts';

@@ -17,7 +17,7 @@ import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch, SEEN_AGAIN, SEEN_BEHIND } from './peer-watch.ts';
 import { type AddressShare, MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
 import { SessionFlight } from './session-flight.ts';
-import { addCounts, type SessionStats } from './session-stats.ts';
+import { addCounts, type SessionStats, statsOf } from './session-stats.ts';
 import { SessionSink } from './transmitter.ts';
 
 /** Segments that one call of `Kcp.send` takes. */
@@ -261,18 +261,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
 
   /** A snapshot for logs and displays. */
   stats(): SessionStats {
-    const { kcp } = this;
-    return {
-      conv: this.conv,
-      srtt: kcp.srtt,
-      rto: kcp.rto,
-      waitSnd: kcp.waitSnd,
-      inflightLimit: this.#flight.limit,
-      inSegs: kcp.stats.inSegs,
-      outSegs: kcp.stats.outSegs,
-      retransSegs: kcp.stats.retransSegs,
-      fecRecovered: this.#decoder?.stats.recovered ?? 0,
-    };
+    const recovered = this.#decoder?.stats.recovered ?? 0;
+    return statsOf(this.conv, this.kcp, this.#flight.limit, recovered, this.#context.parameters.mtu);
   }
 
   countInto(snapshot: SnmpSnapshot): void {

@@ -23,6 +23,7 @@ import {
   type ResolvedTunnelOptions,
   type TunnelClientOptions,
 } from './options.ts';
+import { PathNotes } from './path-notes.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { ReadBudget, ReadLine } from './read-line.ts';
 import { SleepWatch } from './sleep-watch.ts';
@@ -114,6 +115,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       reads: new ReadLine(this.#host, new ReadBudget()),
       notes: new SocketNotes(options.logger),
       wear: new KeyWear(options.logger, options.crypt),
+      paths: new PathNotes(options.logger),
       events: this,
       lookForSleep: () => this.#lookForSleep(),
     };

@@ -9,6 +9,7 @@ import type { Counters, FlightBudget, SegmentPool } from '@kcptun/session';
 import { type Host, type HostTimer, type PortRangeAddress, type Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import type { KeyWear } from './key-wear.ts';
 import type { ResolvedClientOptions, ResolvedTunnelOptions } from './options.ts';
+import type { PathNotes } from './path-notes.ts';
 import type { PipeSet, TunnelEvents } from './pipe-set.ts';
 import type { ReadLine } from './read-line.ts';
 import { RefusalReport } from './refusals.ts';
@@ -39,6 +40,7 @@ export interface DialerOptions {
   readonly reads: ReadLine;
   readonly notes: SocketNotes;
   readonly wear: KeyWear;
+  readonly paths: PathNotes;
   readonly events: EventEmitter<TunnelEvents>;
   /** If the machine has slept, has the sessions of all slots doubted. */
   readonly lookForSleep: () => void;

@@ -18,6 +18,7 @@ import { LineBudget } from './line-budget.ts';
 import { Link } from './link.ts';
 import { type MemoryBound, memoryBound } from './memory-bound.ts';
 import { openHost, parseTunnelOptions, type ResolvedTunnelOptions, type TunnelServerOptions } from './options.ts';
+import { PathNotes } from './path-notes.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { ReadBudget, ReadLine } from './read-line.ts';
 import { AddressAccounts } from './read-work.ts';
@@ -57,6 +58,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   readonly #shortages: LineBudget = new LineBudget();
   readonly #shards: LineBudget = new LineBudget();
   readonly #wear: KeyWear;
+  readonly #paths: PathNotes;
   readonly #fakeTcpSockets: UdpEndpoint[] = [];
   #crypt: PacketCrypt | undefined;
   #codec: BlockCodec | undefined;
@@ -70,6 +72,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#host = openHost(options.host, this.#socketCount);
     this.#resolved = { ...resolved, logger: boundLines(resolved.logger, () => this.#host.now()) };
     this.#wear = new KeyWear(this.#resolved.logger, this.#resolved.crypt);
+    this.#paths = new PathNotes(this.#resolved.logger);
     try {
       this.#census = new SessionCensus(options);
     } catch (cause) {
@@ -299,6 +302,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
             this.#pool.maintain(now);
             maintainKept(now);
             this.#wear.check(this.counters.totals);
+            this.#paths.look(link, link.remoteLabel, link.session.stats(), this.#resolved.session.mtu);
           },
           onClosed: (error) => {
             this.#links.delete(link);

@@ -1,0 +1,93 @@
+// What the log says of the paths: in mode `auto` what it has found, in the other modes that a session
+// could be faster. With every heartbeat of a session is often enough.
+
+import type { Logger } from '@kcptun/common';
+import type { PathEstimate, SessionStats } from '@kcptun/session';
+
+/** Fewest segments between two heartbeats that show anything of a path. */
+const FEW = 500;
+/** What has changed by this factor, or loss by this share, deserves a line. */
+const MUCH = 1.5;
+const MUCH_LOSS = 0.03;
+/** Heartbeats running at which a window must have been full: one alone may be chance. */
+const FULL_LOOKS = 3;
+/** Share of segments sent again that makes a transfer of repetitions. */
+const COLLAPSE = 0.5;
+
+/** What is remembered of one session. */
+interface Seen {
+  outSegs: number;
+  retransSegs: number;
+  fullLooks: number;
+  found: PathEstimate | undefined;
+}
+
+/** Writes the lines about the paths of one tunnel. */
+export class PathNotes {
+  readonly #logger: Logger;
+  readonly #seen: WeakMap<object, Seen> = new WeakMap();
+  /** The advice is the same for all sessions: it is given once. */
+  #advised = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /**
+   * Looks at a session.
+   * @param session - what stands for it
+   * @param label - its peer, for the log
+   * @param mtu - bytes of a datagram
+   */
+  look(session: object, label: string, stats: SessionStats, mtu: number): void {
+    const seen = this.#seen.get(session) ?? { outSegs: 0, retransSegs: 0, fullLooks: 0, found: undefined };
+    this.#seen.set(session, seen);
+    const sent = stats.outSegs - seen.outSegs;
+    const again = stats.retransSegs - seen.retransSegs;
+    seen.outSegs = stats.outSegs;
+    seen.retransSegs = stats.retransSegs;
+    if (stats.auto !== undefined) {
+      if (sent >= FEW && stats.auto.state !== 'start') this.#tellFound(seen, label, stats.auto);
+      return;
+    }
+    const window = Math.min(stats.sndWnd, stats.rmtWnd);
+    const full = sent >= FEW && stats.inflight >= window && stats.waitSnd > stats.inflight;
+    seen.fullLooks = full ? seen.fullLooks + 1 : 0;
+    if (this.#advised) return;
+    const advice =
+      sent >= FEW && again > COLLAPSE * sent
+        ? `${again} of ${sent} segments were sent again`
+        : seen.fullLooks >= FULL_LOOKS
+          ? explainWindow(stats, mtu)
+          : undefined;
+    if (advice === undefined) return;
+    this.#advised = true;
+    this.#logger.info(`${label}: ${advice}; --mode auto finds the rate of a path by itself`, { event: 'path.advice' });
+  }
+
+  #tellFound(seen: Seen, label: string, found: PathEstimate): void {
+    if (seen.found !== undefined && !differMuch(seen.found, found)) return;
+    seen.found = found;
+    const queue = `RTT ${found.roundTrip.toFixed(0)} ms and ${found.queue.toFixed(0)} ms of queue`;
+    const text = `${megabits(found.rate)} Mbit/s, ${queue}, ${(100 * found.loss).toFixed(1)} % lost, parity: ${found.parity}`;
+    this.#logger.info(`${label}: mode auto has found ${text}`, { event: 'path.found', ...found });
+  }
+}
+
+function explainWindow({ sndWnd, rmtWnd, srtt }: SessionStats, mtu: number): string {
+  const own = sndWnd <= rmtWnd;
+  const [window, whose] = own ? [sndWnd, '--sndwnd here'] : [rmtWnd, "the peer's --rcvwnd"];
+  const most = megabits((window * mtu * 1000) / Math.max(1, srtt));
+  return `a window of ${window} segments (${whose}) is full: at ${srtt.toFixed(0)} ms it carries ${most} Mbit/s at most`;
+}
+
+function differMuch(a: PathEstimate, b: PathEstimate): boolean {
+  const far = (x: number, y: number): boolean => x > MUCH * y || y > MUCH * x;
+  return far(a.rate, b.rate) || far(a.roundTrip, b.roundTrip) || Math.abs(a.loss - b.loss) > MUCH_LOSS || a.parity !== b.parity;
+}
+
+/** Bytes a second in Mbit/s, with a digit behind the point for small ones. */
+function megabits(bytes: number): string {
+  const rate = (bytes * 8) / 1e6;
+  return rate.toFixed(rate < 10 ? 1 : 0);
+}
