@@ -14,11 +14,13 @@ import {
   titleOf,
 } from '@kcptun/interop';
 import { expect, test } from 'vitest';
+import { everything } from './share.ts';
 import { suite } from './suite.ts';
 
 const seed = Number(process.env['KCPTUN_INTEROP_SEED'] ?? 1);
 const limit = process.env['KCPTUN_INTEROP_CASES'];
-const cases = limit === undefined ? planCases(seed) : shortPlan(planCases(seed), Number(limit));
+const plan = planCases(seed);
+const cases = limit === undefined && everything ? plan : shortPlan(plan, Number(limit ?? 45));
 const programs = await findPrograms();
 const lanes = new Lanes(3);
 

@@ -5,6 +5,7 @@ import { findPrograms, type Kind, Lanes, startTunnel, USUAL_SETTINGS } from '@kc
 import { GO_NUMBERS, type GoNumber } from '@kcptun/testkit';
 import { transfer } from '@kcptun/testkit/node';
 import { expect, test } from 'vitest';
+import { shareOf } from './share.ts';
 import { suite } from './suite.ts';
 
 const programs = await findPrograms();
@@ -46,7 +47,7 @@ suite(
   [programs.goMissing],
   () => {
     // What stalls there says nothing, and what must fail need not fail for long.
-    test.each(options)('--%s', async (name, rows) => {
+    test.each(shareOf(options, 3))('--%s', async (name, rows) => {
       const tried = rows.filter(({ go }) => go !== 'stalls');
       const results = tried.map(async (row): Promise<[GoNumber, boolean]> => {
         const flags = [...(row.flags ?? []), `--${name}=${row.value}`];
@@ -64,7 +65,8 @@ suite(
   'numbers out of range in ours, with the Go program at the other end',
   [programs.goMissing, programs.oursMissing],
   () => {
-    test.each(options.filter(([name]) => name !== 'QPPCount'))('--%s', async (name, rows) => {
+    const own = options.filter(([name]) => name !== 'QPPCount');
+    test.each(shareOf(own, 3))('--%s', async (name, rows) => {
       const tried = rows.filter(
         ({ value, used, flags = [] }) => used !== undefined && used !== value && (flags.length === 0 || flags[0] === '--mode=manual'),
       );

@@ -1,8 +1,9 @@
 // NAT rebinds in mid-transfer, with every cipher that lets a session move: up and down, with FEC and
-// without. KCPTUN_INTEROP_ROAMING=all runs each of them with both Go versions, and both ways at once.
+// without. A share of the plan; KCPTUN_INTEROP=all runs each of them with both Go versions, and both ways at once.
 
 import { allRoaming, findPrograms, Lanes, planRoaming, ROAMING_CIPHERS, type RoamingCase, runRebound, runRoaming } from '@kcptun/interop';
 import { expect, test } from 'vitest';
+import { everything, shareOf } from './share.ts';
 import { suite } from './suite.ts';
 
 const programs = await findPrograms();
@@ -15,7 +16,7 @@ const BOTH: RoamingCase[] = [
   { client: 'old', crypt: 'salsa20', fec: '0/0', direction: 'both' },
   { client: 'new', crypt: 'aes-128-gcm', fec: '0/0', direction: 'both' },
 ];
-const cases = process.env['KCPTUN_INTEROP_ROAMING'] === 'all' ? allRoaming() : [...planRoaming(), ...BOTH];
+const cases = everything ? allRoaming() : [...shareOf(planRoaming(), 3), ...shareOf(BOTH, 2)];
 
 test('the plan has every cipher up and down, with FEC and without, and every version with each of these', () => {
   const plan = planRoaming();

@@ -3,13 +3,15 @@
 
 import { type Ends, findPrograms, Lanes, runShards, type Settings } from '@kcptun/interop';
 import { expect, test } from 'vitest';
+import { everything } from './share.ts';
 import { suite } from './suite.ts';
 
 const programs = await findPrograms();
 const lanes = new Lanes(2);
 
 /** Transfers of a pair; each takes about 5 s. */
-const TRANSFERS = 10;
+const TRANSFERS = everything ? 20 : 4;
+const OTHER_TRANSFERS = everything ? 5 : 1;
 
 type Shards = Pick<Settings, 'clientFec' | 'serverFec'>;
 
@@ -37,15 +39,15 @@ function withOld(): void {
     shardsTest({ client: 'ours', server: 'old' }, shards, TRANSFERS, [1]);
     shardsTest({ client: 'old', server: 'ours' }, shards, TRANSFERS, [1]);
   }
-  shardsTest({ client: 'ours', server: 'old' }, { clientFec: '10/3', serverFec: '0/0' }, 5, [1]);
-  shardsTest({ client: 'old', server: 'ours' }, { clientFec: '0/0', serverFec: '10/3' }, 5, [1]);
+  shardsTest({ client: 'ours', server: 'old' }, { clientFec: '10/3', serverFec: '0/0' }, OTHER_TRANSFERS, [1]);
+  shardsTest({ client: 'old', server: 'ours' }, { clientFec: '0/0', serverFec: '10/3' }, OTHER_TRANSFERS, [1]);
 }
 
 function withLearners(): void {
   for (const shards of UNEQUAL) {
-    shardsTest({ client: 'ours', server: 'new' }, shards, 3, [1]);
-    shardsTest({ client: 'new', server: 'ours' }, shards, 3, [1]);
-    shardsTest({ client: 'ours', server: 'ours' }, shards, 3, [0, 1]);
+    shardsTest({ client: 'ours', server: 'new' }, shards, OTHER_TRANSFERS, [1]);
+    shardsTest({ client: 'new', server: 'ours' }, shards, OTHER_TRANSFERS, [1]);
+    shardsTest({ client: 'ours', server: 'ours' }, shards, OTHER_TRANSFERS, [0, 1]);
   }
 }
 
