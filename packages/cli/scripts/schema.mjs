@@ -25,10 +25,21 @@ export function configSchema(side) {
 }
 
 /**
+ * An integer that a word may stand for.
+ * @param {import('../dist/index.js').OptionSpec} option
+ * @param {import('../dist/index.js').Side} side
+ */
+function schemaOfWord({ word, ...option }, side) {
+  const { default: value, description, ...integer } = schemaOf(option, side);
+  return { anyOf: [integer, { const: word }], default: value, description };
+}
+
+/**
  * @param {import('../dist/index.js').OptionSpec} option
  * @param {import('../dist/index.js').Side} side
  */
 function schemaOf(option, side) {
+  if (option.word !== undefined) return schemaOfWord(option, side);
   const values =
     option.choices === undefined ? { type: [option.type, 'null'] } : { type: [option.type, 'null'], enum: [...option.choices, null] };
   const range = option.range === undefined ? {} : { minimum: option.range[0], maximum: option.range[1] };

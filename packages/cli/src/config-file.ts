@@ -107,6 +107,7 @@ function readValue(option: OptionSpec, node: Node, source: string): ReadValue {
   if (node.type === 'array' || node.type === 'object') {
     return { problem: ` is ${node.type === 'array' ? 'a list' : 'an object'}, but must be ${describeType(option)}` };
   }
+  if (node.type === 'string' && node.value === option.word) return { value: option.word as string };
   if (node.type === 'string' && option.type === 'string') return readText(option, node.value as string);
   if (node.type === 'boolean' && option.type === 'boolean') return { value: node.value };
   if (node.type === 'number' && option.type === 'integer') return readNumber(option, written, shown);

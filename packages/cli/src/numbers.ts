@@ -25,7 +25,7 @@ export function fitNumbers(side: Side, values: Readonly<Values>, label: (name: s
   const warnings: string[] = [];
   const problems: RuleProblem[] = [];
   for (const option of optionsOf(side)) {
-    if (option.range === undefined) continue;
+    if (option.range === undefined || values[option.name] === option.word) continue;
     const { name } = option;
     const value = Number(values[name]);
     // What a mode overrides is its affair.

@@ -32,7 +32,9 @@ export const OPTION_DOCS: Readonly<Record<string, string>> = {
     'The original has changed how pads are made twice, without a word on the wire: `a` until 17 December 2025, `b` for a few days, `c` since 22 December 2025. With the wrong one the application gets noise.',
   conn:
     'Connections are dealt out to this many KCP sessions in turn. More sessions use more source ports and more windows: together they fill a path that one window cannot, ' +
-    'and one session that stalls does not stop all.',
+    'and one session that stalls does not stop all. `auto`, the default with `mode` `auto`: one session at first, and another without a stream is kept ready ' +
+    'while streams are open, up to four. A new connection gets a session that carries no bulk, so it waits for nobody else’s lost packets; ' +
+    'what is not needed for half a minute is closed.',
   autoexpire:
     'After this age a session gets no new connections; a new session takes its place, from another port. The old one goes on with what it has. Useful where networks slow down long-lived UDP flows.',
   scavengettl:

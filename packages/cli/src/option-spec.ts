@@ -53,6 +53,8 @@ export interface OptionSpec {
   };
   /** What 0 means, where it is not just the least number. */
   readonly zero?: string;
+  /** A word that an integer may be instead of a number. */
+  readonly word?: string;
   /** All values that a string may have. */
   readonly choices?: readonly string[];
   /** What an integer counts. */

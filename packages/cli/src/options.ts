@@ -77,8 +77,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     { choices: ['a', 'b', 'c'], equal: true, ours: true },
     'qpp-gen',
   ),
-  option('conn', 'sessions', 'integer', { client: 1 }, 'number of KCP sessions to the server', {
+  option('conn', 'sessions', 'integer', { client: 1 }, 'number of KCP sessions to the server; auto: as many as are needed', {
     range: [1, 65_535],
+    word: 'auto',
     instead: { above: 'low bits' },
   }),
   option('autoexpire', 'sessions', 'integer', { client: 0 }, 'age at which a KCP session gets no new streams', {
@@ -320,7 +321,7 @@ export interface SharedOptions {
 export interface ClientOptions extends SharedOptions {
   readonly localaddr: string;
   readonly remoteaddr: string;
-  readonly conn: number;
+  readonly conn: number | 'auto';
   readonly autoexpire: number;
   readonly scavengettl: number;
 }

@@ -85,7 +85,8 @@ export function applyMode(side: Side, values: Values, origins: Record<string, Or
 }
 
 /** What mode auto uses where nothing is given: limits that a line does not reach, not settings. */
-const AUTO_VALUES: Readonly<Record<string, number>> = {
+const AUTO_VALUES: Readonly<Record<string, number | string>> = {
+  conn: 'auto',
   sndwnd: 65_535,
   rcvwnd: 8192,
   smuxbuf: 33_554_432,

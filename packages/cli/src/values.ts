@@ -17,7 +17,7 @@ export type ParsedValue =
 
 /** Reads the text of a flag, an environment variable or a value of the file, without checking its range. */
 export function parseValue(option: OptionSpec, text: string, notation: Notation = 'flag'): ParsedValue {
-  if (option.type === 'string') return { value: text };
+  if (option.type === 'string' || text === option.word) return { value: text };
   if (option.type === 'boolean') {
     if (TRUE.includes(text)) return { value: true };
     return FALSE.includes(text)
@@ -30,7 +30,7 @@ export function parseValue(option: OptionSpec, text: string, notation: Notation 
 /** What is wrong with a value by itself, or `undefined`. Rules between options are in rules.ts. */
 export function checkRange(option: OptionSpec, value: OptionValue): string | undefined {
   if (option.choices !== undefined && !option.choices.includes(String(value))) return `is not known; use ${allowedValues(option)}`;
-  if (option.range === undefined) return undefined;
+  if (option.range === undefined || value === option.word) return undefined;
   const [min, max] = option.range;
   if (typeof value === 'number' && value >= min && value <= max) return undefined;
   return `is out of range; use ${allowedValues(option)}`;
@@ -40,7 +40,8 @@ export function checkRange(option: OptionSpec, value: OptionValue): string | und
 export function allowedValues(option: OptionSpec): string {
   if (option.choices !== undefined) return `one of ${option.choices.join(', ')}`;
   const [min, max] = option.range ?? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
-  return `${min} ${max - min === 1 ? 'or' : 'to'} ${max}${unitOf(option) === undefined ? '' : ` ${unitOf(option)}`}`;
+  const word = option.word === undefined ? '' : `${option.word}, or `;
+  return `${word}${min} ${max - min === 1 ? 'or' : 'to'} ${max}${unitOf(option) === undefined ? '' : ` ${unitOf(option)}`}`;
 }
 
 /** What an option counts, in words. */

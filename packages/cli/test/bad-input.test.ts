@@ -84,7 +84,7 @@ describe('whole numbers', () => {
   test.each(named(OPTIONS.filter(({ type }) => type === 'integer')))('--%s', async (name, option) => {
     const side = sideOf(option);
     const [min, max] = option.range as readonly [number, number];
-    const range = new RegExp(`${min} (to|or) ${max}`);
+    const range = new RegExp(`${option.word === undefined ? '' : `${option.word}, or `}${min} (to|or) ${max}`);
     for (const value of [min, max]) {
       await expectTaken(side, [...companions(option, value), `--${name}=${value}`], name, value);
       if (option.jsonKey === undefined) continue;

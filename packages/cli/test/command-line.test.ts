@@ -227,7 +227,7 @@ describe('problems', () => {
       '--mode fats: is not known; use one of auto, fast3, fast2, fast, normal, manual, default',
       '--mtu abc: is not a whole number; use 25 to 1500 bytes, like --mtu 1350',
       '--quiet maybe: is neither true nor false; write --quiet or --quiet=false',
-      '--conn 0: is out of range; use 1 to 65535',
+      '--conn 0: is out of range; use auto, or 1 to 65535',
     ]);
   });
 
@@ -335,4 +335,16 @@ describe('words at start', () => {
     expect(warnings.length).toBe(lines.length);
     for (const [index, line] of lines.entries()) expect(warnings[index]).toMatch(line);
   });
+});
+
+test.each([
+  [[], {}, 1, 'default'],
+  [['--conn', 'auto'], {}, 'auto', 'flag'],
+  [[], { conn: 'auto' }, 'auto', 'file'],
+  [['--mode', 'auto'], {}, 'auto', 'mode'],
+  [['--mode', 'auto', '--conn', '1'], {}, 1, 'flag'],
+  [['--mode', 'auto'], { conn: 3 }, 3, 'file'],
+])('sessions as needed: %j with a file %j', (argv, file, conn, origin) => {
+  const all = run('client', [...argv, '--key', 'x', '-c', 'f.json'], {}, file);
+  expect(all).toMatchObject({ options: { conn }, origins: { conn: origin } });
 });

@@ -89,6 +89,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   #unread = false;
   #bytesSent = 0;
   #bytesReceived = 0;
+  #datagramBytes = 0;
 
   /** @internal Sessions are made by an Endpoint. */
   constructor(context: EndpointContext, conv: number, path: number, address: string, now: number) {
@@ -177,6 +178,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** Time of the last packet that the session's own peer sent, not one that has taken its place; ms. */
   get lastAnswered(): number {
     return this.watch.heardAt;
+  }
+
+  /** Bytes so far that its owner has written, and of datagrams that came, whether or not they can be read yet. */
+  get bytesMoved(): number {
+    return this.#bytesSent + this.#datagramBytes;
   }
 
   /** Segments that were written and have not been sent yet. */
@@ -295,6 +301,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       this.#context.counters.dropped += 1;
       return;
     }
+    this.#datagramBytes += length;
     const type = readU16(bytes, offset + 4);
     if (this.#home.asks) this.#home.noteReceived(length);
     if (type === FEC_TYPE_DATA || type === FEC_TYPE_PARITY) {

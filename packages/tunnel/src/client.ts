@@ -26,6 +26,7 @@ import {
 import { PathNotes } from './path-notes.ts';
 import { PipeSet, type SessionInfo, type TunnelEvents, type TunnelStats } from './pipe-set.ts';
 import { ReadBudget, ReadLine } from './read-line.ts';
+import { SessionPool } from './session-pool.ts';
 import { SleepWatch } from './sleep-watch.ts';
 import { Slot } from './slot.ts';
 import { SocketNotes } from './socket-notes.ts';
@@ -42,8 +43,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #segments: SegmentPool = new SegmentPool();
   #crypt: PacketCrypt | undefined;
-  #slots: Slot[] = [];
-  #next = 0;
+  #sessions: SessionPool | undefined;
   #listener: ByteListener | undefined;
   readonly #shortages: LineBudget = new LineBudget();
   #state: 'new' | 'running' | 'stopped' = 'new';
@@ -118,9 +118,12 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       paths: new PathNotes(options.logger),
       events: this,
       lookForSleep: () => this.#lookForSleep(),
+      onBulk: () => this.#sessions?.keepSpare(),
     };
     options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));
-    for (let slot = 0; slot < this.#clientOptions.connections; slot++) this.#slots.push(new Slot(shared));
+    const { connections, asNeeded } = this.#clientOptions;
+    const slots = Array.from({ length: connections }, () => new Slot(shared));
+    this.#sessions = new SessionPool(slots, asNeeded, this.#host, scheduler);
     await new Promise<void>((resolve, reject) => {
       this.#host.listen(
         this.#options.listen,
@@ -153,7 +156,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     this.#state = 'stopped';
     this.#listener?.close();
     this.#pipes.destroyAll(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'));
-    for (const slot of this.#slots) slot.close();
+    this.#sessions?.close();
     this.#crypt?.close();
     this.#pipes.close();
     this.emit('stopped');
@@ -184,7 +187,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       snmp: this.counters.snapshot(),
       guards: this.counters.guards(),
       streams: this.#pipes.size,
-      links: this.#slots.flatMap((slot) => slot.links),
+      links: this.#sessions?.links ?? [],
       chunks: this.#pool.lent,
       bufferBytes: this.#segments.byteLength + this.#pool.spareBytes,
     };
@@ -201,13 +204,17 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
     return this.#pipes.size === 0 && this.#slots.every((slot) => slot.waiting === 0 && slot.links.every(settled));
   }
 
+  get #slots(): readonly Slot[] {
+    return this.#sessions?.slots ?? [];
+  }
+
   /** Datagram sockets: one a session, and another while it is replaced. */
   get #socketCount(): number {
     return 2 * this.#clientOptions.connections;
   }
 
   #prepare(): void {
-    if (this.#state === 'running') for (const slot of this.#slots) slot.prepare();
+    if (this.#state === 'running') this.#sessions?.prepare();
   }
 
   /** Comes with each connection and each heartbeat of a session. */
@@ -229,8 +236,6 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       );
       return;
     }
-    const slot = this.#slots[this.#next % this.#slots.length] as Slot;
-    this.#next = (this.#next + 1) & 0xffff;
     const { tcpKeepAlive } = this.#resolved;
     if (tcpKeepAlive > 0) connection.keepAlive(tcpKeepAlive);
     this.#lookForSleep();
@@ -240,7 +245,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       release();
     };
     connection.events = { onData: () => {}, onEnd: () => {}, onClose: noteClose };
-    slot.acquire((error, link) => {
+    this.#sessions?.acquire((error, link) => {
       // It was closed while it waited, and will not say so again.
       if (gone) return;
       if (link === undefined || this.#state !== 'running') {

@@ -44,6 +44,8 @@ export interface DialerOptions {
   readonly events: EventEmitter<TunnelEvents>;
   /** If the machine has slept, has the sessions of all slots doubted. */
   readonly lookForSleep: () => void;
+  /** A session has begun to carry bulk. */
+  readonly onBulk: () => void;
 }
 
 /** What a dialer tells its owner. */

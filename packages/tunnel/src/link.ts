@@ -8,6 +8,7 @@ import { type BlockCodec, SnappyDecoder, SnappyEncoder } from '@kcptun/comp';
 import type { PeerState, Session } from '@kcptun/session';
 import { nopFrame, type SmuxConfig, SmuxError, SmuxSession, type SmuxStream } from '@kcptun/smux';
 import type { Host, Scheduler, SessionOwner, Task, UdpEndpoint } from '@kcptun/transport';
+import { BulkWatch } from './bulk-watch.ts';
 import { explainFailure, explainShards, explainSilence, OPENING_LENGTH } from './diagnosis.ts';
 import { FirstLooks } from './first-looks.ts';
 import type { Pipe } from './pipe.ts';
@@ -44,6 +45,8 @@ interface LinkEvents {
   onSilence?(explanation: string): void;
   /** The peer has sent its first frame that makes sense. Called once at most. */
   onEstablished?(): void;
+  /** The session begins to carry bulk. */
+  onBulk?(): void;
   /** Something else is known of the peer ({@link Session.peer}). */
   onPeer?(state: PeerState): void;
   /** It sends with other shard counts than it was told to; `explanation` says which and why. Called once at most. */
@@ -92,6 +95,8 @@ export class Link implements SessionOwner, Task {
   #heartbeatAt: number = Number.POSITIVE_INFINITY;
   /** Of a client. */
   readonly #looks: FirstLooks | undefined;
+  /** Of a client: a server does not choose sessions. */
+  readonly #bulk: BulkWatch | undefined;
   #timeouts = 0;
   #silenceReported = false;
   #heard = false;
@@ -110,7 +115,10 @@ export class Link implements SessionOwner, Task {
     const { now } = options.udp;
     this.#options = options;
     this.madeAt = now;
-    if (options.client) this.#looks = new FirstLooks(now);
+    if (options.client) {
+      this.#looks = new FirstLooks(now);
+      this.#bulk = new BulkWatch(now);
+    }
     this.pool = options.pool;
     this.reads = options.reads;
     this.#encoder = options.codec === undefined ? undefined : new SnappyEncoder({ codec: options.codec });
@@ -127,6 +135,14 @@ export class Link implements SessionOwner, Task {
   /** Whether the link has ended. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Whether it carries more than messages. */
+  get busy(): boolean {
+    if (this.#bulk === undefined) return false;
+    const { now } = this.#options.udp;
+    this.#bulk.note(now, this.session.bytesMoved);
+    return this.#bulk.busy(now);
   }
 
   /** Whether the peer has sent a frame that makes sense. */
@@ -330,6 +346,7 @@ export class Link implements SessionOwner, Task {
     const encoder = this.#encoder;
     if (encoder === undefined) this.smux.pollTransmit(session);
     else this.smux.pollTransmit(this.#compressingSink);
+    if (this.#bulk?.note(this.#options.udp.now, session.bytesMoved) === true) this.#options.events.onBulk?.();
     this.#pollWritable();
   }
 

@@ -6,6 +6,7 @@ import { parseSessionParameters, type SessionParameters, type SessionTuning } fr
 import { parseSmuxConfig, type SmuxConfig } from '@kcptun/smux';
 import { createNodeHost, type Host, type PortRangeAddress, type StreamAddress } from '@kcptun/transport';
 import { TunnelError } from './errors.ts';
+import { AUTO_SESSIONS } from './session-pool.ts';
 
 /** Settings of QPP; must be equal at both ends. */
 export interface QppOptions {
@@ -69,8 +70,12 @@ export interface TunnelClientOptions extends TunnelOptions {
   readonly listen: StreamAddress;
   /** Where the server is; each new session takes a random port of the range (upstream: `--remoteaddr`). */
   readonly remote: PortRangeAddress;
-  /** Number of KCP sessions that streams are spread over, 1 to 65535, default 1 (upstream: `--conn`). */
-  readonly connections?: number;
+  /**
+   * Number of KCP sessions that streams are spread over, 1 to 65535 (upstream: `--conn`). `auto`: as many
+   * as are needed, up to {@link AUTO_SESSIONS}, so that new streams need not wait behind others' bulk.
+   * Default 1, in mode `auto` `auto`.
+   */
+  readonly connections?: number | 'auto';
   /** Age in ms at which a session gets no new streams, default 0: never (upstream: `--autoexpire`). */
   readonly autoExpire?: number;
   /** How long a session that has expired may live on for its streams, in ms, default 600000; -1: as long as they do (upstream: `--scavengettl`). */
@@ -109,7 +114,10 @@ export interface ResolvedTunnelOptions {
 
 /** What only a client has, after checking. */
 export interface ResolvedClientOptions {
+  /** Most sessions. */
   readonly connections: number;
+  /** Whether they are made as needed. */
+  readonly asNeeded: boolean;
   readonly autoExpire: number;
   readonly scavengeTtl: number;
 }
@@ -171,9 +179,11 @@ export function parseTunnelOptions(options: TunnelOptions): ResolvedTunnelOption
  * @throws {TunnelError} KCPTUN_ERR_TUNNEL_CONFIG naming the option
  */
 export function parseClientOptions(options: TunnelClientOptions): ResolvedClientOptions {
+  const asNeeded = (options.connections ?? (options.session?.mode === 'auto' ? 'auto' : 1)) === 'auto';
   try {
     return {
-      connections: checkInteger(options.connections ?? 1, 'connections', 1, 65_535),
+      connections: asNeeded ? AUTO_SESSIONS : checkInteger((options.connections ?? 1) as number, 'connections', 1, 65_535),
+      asNeeded,
       autoExpire: checkInteger(options.autoExpire ?? 0, 'autoExpire', 0, LONGEST_TIME),
       scavengeTtl: checkInteger(options.scavengeTtl ?? 600_000, 'scavengeTtl', -1, LONGEST_TIME),
     };

@@ -74,6 +74,27 @@ export class Slot implements Task {
     return this.#waiters.length;
   }
 
+  /** Whether a new stream can go to its session at once. */
+  get ready(): boolean {
+    this.#expire();
+    return this.#current !== undefined && this.#carries(this.#current);
+  }
+
+  /** Streams of the session that gets new ones. */
+  get streams(): number {
+    return this.#current?.smux.streamCount ?? 0;
+  }
+
+  /** Whether that session carries bulk. */
+  get busy(): boolean {
+    return this.#current?.busy ?? false;
+  }
+
+  /** Closes the session that gets new streams, which has none. */
+  retire(): void {
+    if (this.#current !== undefined && this.streams === 0) this.#closeUnused(this.#current);
+  }
+
   /** Makes a session before a connection asks for one; where nothing answers, it is left at that. */
   prepare(): void {
     this.#seek();
@@ -85,10 +106,9 @@ export class Slot implements Task {
       waiter(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'), undefined);
       return;
     }
-    const { autoExpire } = this.#shared.clientOptions;
+    this.#expire();
     const current = this.#current;
-    if (current !== undefined && autoExpire > 0 && this.#shared.host.now() - current.madeAt >= autoExpire) this.#current = undefined;
-    else if (current !== undefined && this.#carries(current)) {
+    if (current !== undefined && this.#carries(current)) {
       waiter(undefined, current);
       return;
     }
@@ -107,6 +127,12 @@ export class Slot implements Task {
       link.session.doubt(now);
       link.ping();
     }
+  }
+
+  #expire(): void {
+    const { autoExpire } = this.#shared.clientOptions;
+    const current = this.#current;
+    if (current !== undefined && autoExpire > 0 && this.#shared.host.now() - current.madeAt >= autoExpire) this.#current = undefined;
   }
 
   /** Whether new streams can go there now. One that has missed its heartbeats is asked first. */
@@ -184,6 +210,7 @@ export class Slot implements Task {
           const unused = link.smux.streamCount === 0 && link.session.drained;
           if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);
         },
+        onBulk: () => this.#shared.onBulk(),
         onSilence: (explanation) => {
           // The session that it was to replace has said so.
           if (link !== this.#candidate || this.#current === undefined) this.#explain(link, explanation);

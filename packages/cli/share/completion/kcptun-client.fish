@@ -8,7 +8,7 @@ complete -c kcptun-client -l mode -x -a 'auto fast3 fast2 fast normal manual def
 complete -c kcptun-client -l QPP -d 'quantum permutation pads'
 complete -c kcptun-client -l QPPCount -x -d 'number of pads, a prime number is best'
 complete -c kcptun-client -l QPPGen -x -a 'a b c' -d 'how the pads are made: c as since December 2025, a and b as before'
-complete -c kcptun-client -l conn -x -d 'number of KCP sessions to the server'
+complete -c kcptun-client -l conn -x -d 'number of KCP sessions to the server; auto: as many as are needed'
 complete -c kcptun-client -l autoexpire -x -d 'age at which a KCP session gets no new streams'
 complete -c kcptun-client -l scavengettl -x -d 'how long an expired session may live on'
 complete -c kcptun-client -l mtu -x -d 'largest UDP payload'
