@@ -48,6 +48,8 @@ export class Slot implements Task {
   readonly #shared: DialerOptions;
   readonly #dialer: Dialer;
   readonly #held: Map<Link, Held> = new Map();
+  /** Sockets of sessions that have ended: they close after the turn. */
+  readonly #leaving: Set<UdpEndpoint> = new Set();
   #current: Link | undefined;
   #candidate: Link | undefined;
   #waiters: Waiter[] = [];
@@ -155,6 +157,9 @@ export class Slot implements Task {
       link.close();
       udp.close();
     }
+    // The owner is about to close the cipher: none of them may get another datagram.
+    for (const udp of this.#leaving) udp.close();
+    this.#leaving.clear();
     this.#settle(new TunnelError('KCPTUN_ERR_TUNNEL_STOPPED', 'the tunnel was stopped'), undefined);
   }
 
@@ -348,7 +353,11 @@ export class Slot implements Task {
     }
     events.emit('sessionClosed', link, error);
     // The end may have come in a turn of this very socket: close it after the turn.
-    host.setTimer(0, () => udp.close());
+    this.#leaving.add(udp);
+    host.setTimer(0, () => {
+      this.#leaving.delete(udp);
+      udp.close();
+    });
     if (link === this.#candidate && !this.#closed) {
       this.#candidate = undefined;
       this.#fail(link, error ?? new TunnelError('KCPTUN_ERR_TUNNEL_EXPIRED', 'the session has expired'));

@@ -58,6 +58,23 @@ describe('within 3 s of the first connection, at both ends, once and nothing els
   });
 });
 
+test('a client that is stopped the moment its session ends has no socket left, whose datagrams nobody could open', async () => {
+  const simulation = await Simulation.start({ server: { smux: { version: 1 } } });
+  const { client, near, world } = simulation;
+  let left = -1;
+  client.once('sessionClosed', () => {
+    // After the turn in which it ended, before the sockets of ended sessions are closed.
+    near.defer(() => {
+      client.stop();
+      left = near.open;
+    });
+  });
+  simulation.connect().send(100);
+  world.clock.advanceBy(3 * SECOND);
+  expect(left).toBe(0);
+  simulation.stop();
+});
+
 test('a server that is only slow to speak is blamed for nothing', async () => {
   const simulation = await Simulation.start();
   simulation.connect().send(100);
