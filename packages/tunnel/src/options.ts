@@ -72,7 +72,7 @@ export interface TunnelClientOptions extends TunnelOptions {
   readonly remote: PortRangeAddress;
   /**
    * Number of KCP sessions that streams are spread over, 1 to 65535 (upstream: `--conn`). `auto`: as many
-   * as are needed, up to {@link AUTO_SESSIONS}, so that new streams need not wait behind others' bulk.
+   * as are needed, up to 4, so that new streams need not wait behind others' bulk.
    * Default 1, in mode `auto` `auto`.
    */
   readonly connections?: number | 'auto';

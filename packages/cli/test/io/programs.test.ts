@@ -118,8 +118,8 @@ describe('start', () => {
     const udpPort = await freePort();
     const env = { KCPTUN_KEY: 'secret of the environment' };
     const server = start('server', ['-l', `127.0.0.1:${udpPort}`, '-t', `127.0.0.1:${target.port}`, '--key', 'secret of the environment']);
-    const client = start('client', ['-l', '127.0.0.1:0', '-r', `127.0.0.1:${udpPort}`], { env });
     await server.waitFor(/Listening on: /);
+    const client = start('client', ['-l', '127.0.0.1:0', '-r', `127.0.0.1:${udpPort}`], { env });
     const port = Number((await client.waitFor(/listening on: 127\.0\.0\.1:(\d+)[\s\S]*pprof: /))[1]);
     await client.during(transfer({ port, upload: 10_000, download: 10_000 }));
     client.signal('SIGUSR1');
