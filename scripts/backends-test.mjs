@@ -1,6 +1,6 @@
 // The tests once more with each switch of the backends: without native code, without kernels, without both.
 // As a program (`npm run test:backends`): everything, three times. Inside `npm test` the short form: per switch what lies behind a backend,
-// and 16 cases of interop; what no switch reaches (pure logic above and beside, programs' flags, documents) ran once already.
+// and 10 cases of interop; what no switch reaches (pure logic above and beside, programs' flags, documents) ran once already.
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
@@ -26,7 +26,7 @@ const SHORT = [
     io: ['transport/test/io/kcp', 'tunnel/test/io/tunnel', 'tunnel/test/io/connections'],
   },
 ];
-const SHORT_INTEROP = { KCPTUN_INTEROP_CASES: '16' };
+const SHORT_INTEROP = { KCPTUN_INTEROP_CASES: '10' };
 
 /**
  * @returns {Promise<import('./lib/totals.mjs').Totals>} of both switches together

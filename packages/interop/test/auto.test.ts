@@ -40,10 +40,10 @@ const ENDS: readonly Ends[] = [
 ];
 
 suite('mode auto', [programs.goMissing, programs.oursMissing], () => {
-  for (const planned of shareOf(CASES, 2))
+  for (const planned of shareOf(CASES, 4))
     test(titleOf(planned), () => lanes.run(() => runCase(programs, planned, 'ours', { auto: true })));
 
-  for (const ends of ENDS) {
+  for (const ends of shareOf(ENDS, 2)) {
     const title = `${ends.client} client, ${ends.server} server`;
     test(`carries 100 streams at once, ${title}`, async () => {
       expect(await lanes.run(() => runManyStreams(programs, ends, { auto: true }))).toBe(100);

@@ -47,7 +47,7 @@ suite(
   [programs.goMissing],
   () => {
     // What stalls there says nothing, and what must fail need not fail for long.
-    test.each(shareOf(options, 3))('--%s', async (name, rows) => {
+    test.each(shareOf(options, 6))('--%s', async (name, rows) => {
       const tried = rows.filter(({ go }) => go !== 'stalls');
       const results = tried.map(async (row): Promise<[GoNumber, boolean]> => {
         const flags = [...(row.flags ?? []), `--${name}=${row.value}`];
@@ -66,7 +66,7 @@ suite(
   [programs.goMissing, programs.oursMissing],
   () => {
     const own = options.filter(([name]) => name !== 'QPPCount');
-    test.each(shareOf(own, 3))('--%s', async (name, rows) => {
+    test.each(shareOf(own, 6))('--%s', async (name, rows) => {
       const tried = rows.filter(
         ({ value, used, flags = [] }) => used !== undefined && used !== value && (flags.length === 0 || flags[0] === '--mode=manual'),
       );

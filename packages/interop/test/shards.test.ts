@@ -7,10 +7,10 @@ import { everything } from './share.ts';
 import { suite } from './suite.ts';
 
 const programs = await findPrograms();
-const lanes = new Lanes(2);
+const lanes = new Lanes(3);
 
 /** Transfers of a pair; each takes about 5 s. */
-const TRANSFERS = everything ? 20 : 4;
+const TRANSFERS = everything ? 20 : 2;
 const OTHER_TRANSFERS = everything ? 5 : 1;
 
 type Shards = Pick<Settings, 'clientFec' | 'serverFec'>;

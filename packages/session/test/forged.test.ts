@@ -242,7 +242,7 @@ describe.each([
   const total = 3_000_000;
 
   test('with an una of what the peer has not got, the upload is completed', () => {
-    for (let seed = 1; seed <= 8; seed++) {
+    for (let seed = 1; seed <= 4; seed++) {
       const it = upload(seed, crypt, fec);
       const { sndNxt } = it.session.kcp.state();
       writeU32(it.ack, 16, (sndNxt - 3) >>> 0);
@@ -255,7 +255,7 @@ describe.each([
   });
 
   test('with the sn of a segment that the peer has not got, the upload is completed', () => {
-    for (let seed = 1; seed <= 8; seed++) {
+    for (let seed = 1; seed <= 4; seed++) {
       const it = upload(seed, crypt, fec);
       const { sndUna, sndNxt } = it.session.kcp.state();
       for (const sn of [sndUna, (sndUna + 5) >>> 0, (sndNxt - 1) >>> 0].slice(0, 1 + (seed % 3))) {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { drawPlan, type Plan, runPlan } from '../src/index.ts';
 
 const REGRESSIONS = new URL('../regressions/', import.meta.url);
-const FIXED_SEEDS = 40;
+const FIXED_SEEDS = 24;
 const FRESH_SEEDS = 10;
 /** For tests that run many plans, in ms of real time. */
 const PATIENCE = 120_000;

@@ -111,12 +111,13 @@ describe('a server that drops what it cannot read without a word, as a Go server
     for (const [index, life] of lives.entries()) {
       // A ping after the end is answered within that time only if the way there and the life leave enough of it.
       if (4 * delay + life > 1700) continue;
-      for (const upload of [10, 100_000]) expect(await explained(delay, 0, life, upload, index)).toBeLessThanOrEqual(3 * SECOND);
+      const upload = index % 2 === 0 ? 10 : 100_000;
+      expect(await explained(delay, 0, life, upload, index)).toBeLessThanOrEqual(3 * SECOND);
     }
   });
 
   test('on a line that loses 30 % each way: said in the end, and nothing else', async () => {
-    for (let seed = 1; seed <= 14; seed++) {
+    for (let seed = 1; seed <= 7; seed++) {
       const life = lives[seed % lives.length] as number;
       expect(await explained(20, 0.3, life, seed % 2 === 0 ? 10 : 100_000, seed)).toBeLessThan(9 * SECOND);
     }
@@ -124,7 +125,7 @@ describe('a server that drops what it cannot read without a word, as a Go server
 });
 
 test('a line that loses 30 % each way, or nothing gets through for 3 s: no setting is said to differ', async () => {
-  for (let seed = 1; seed <= 12; seed++) {
+  for (let seed = 1; seed <= 8; seed++) {
     const simulation = await Simulation.start({ seed, link: (link) => link.setDelay(50).setLoss(seed % 4 === 0 ? 1 : 0.3) });
     simulation.connect().send(1000);
     simulation.world.clock.advanceBy(3 * SECOND);

@@ -91,12 +91,12 @@ describe('a server that was killed and started again', () => {
   });
 
   it('loses no byte and sends none twice, whenever it happens', async () => {
-    for (let seed = 0; seed < 12; seed++) {
+    for (let seed = 0; seed < 6; seed++) {
       const simulation = await Simulation.start({ seed, link: (link) => link.setDelay(DELAY).setLoss(0.05), onTarget: answer });
       simulation.exchange(ANSWER, 10 * SECOND);
       const app = simulation.connect(4);
       app.send(50_000);
-      simulation.world.clock.advanceBy(seed * 7);
+      simulation.world.clock.advanceBy(seed * 14);
       await simulation.killServer();
       simulation.run(() => app.closed || simulation.targets.at(-1)?.received === 50_000, 40 * SECOND);
       const got = simulation.targets.slice(1).map(({ received }) => received);
@@ -152,13 +152,13 @@ describe('a request that was sent', () => {
 
   it.each([0.02, 0.3])('runs once, whenever the server starts over, at a loss of %d', async (loss) => {
     let got = 0;
-    for (let seed = 1; seed <= 15; seed++) {
+    for (let seed = 1; seed <= 8; seed++) {
       const simulation = await Simulation.start({ seed, link: (link) => link.setDelay(DELAY).setLoss(loss) });
       simulation.connect(4).send(100);
       simulation.world.clock.advanceBy(3 * SECOND);
       const app = simulation.connect(4);
       app.send(1000);
-      simulation.world.clock.advanceBy(25 + seed * 4);
+      simulation.world.clock.advanceBy(25 + seed * 8);
       got += runs(simulation, 0);
       await simulation.killServer(100);
       simulation.world.clock.advanceBy(6 * SECOND);

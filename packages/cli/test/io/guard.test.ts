@@ -36,8 +36,8 @@ test('--ratelimit: each end sends its rate, in bytes of UDP payload, within 5 %'
   const target = await newTarget();
   const { udpPort } = await startPair(target.port, ['--ratelimit', '2000000', '--nocomp']);
   const relay = await newRelay(udpPort);
-  const { client, port } = await startClient(relay.port, ['--ratelimit', '1000000', '--nocomp']);
-  const going = transfer({ port, upload: 10_000_000, download: 20_000_000, order: 'at-once' });
+  const { port } = await startClient(relay.port, ['--ratelimit', '1000000', '--nocomp']);
+  const going = transfer({ port, upload: 12_000_000, download: 24_000_000, order: 'at-once' });
   going.catch(() => {});
   // The first packets may leave at once; measured is what comes behind them.
   await until(() => relay.stats.up.sentBytes > 500_000 && relay.stats.down.sentBytes > 1_000_000, 'the beginning');
@@ -52,7 +52,6 @@ test('--ratelimit: each end sends its rate, in bytes of UDP payload, within 5 %'
     shares = [(up.sentBytes - first.up) / seconds / 1_000_000, (down.sentBytes - first.down) / seconds / 2_000_000];
   }
   expect(isRight(), `shares of the rates: ${shares}`).toBe(true);
-  await client.during(going);
 });
 
 test('a client whose NAT chooses other ports keeps its streams; the server says so', async () => {

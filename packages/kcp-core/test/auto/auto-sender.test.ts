@@ -60,8 +60,8 @@ describe('100 Mbit/s and 100 ms', () => {
     { loss: 0.1, every: 1000, least: 65 },
     { loss: 0.01, every: 300, least: 45 },
   ])('both ends lose their processor for 20 to 150 ms every $every ms, $loss lost', ({ loss, every, least }) => {
-    for (const seed of [1, 2, 3]) {
-      const { goodput } = measure({ rate: 100, rtt: 100, loss, stalls: every, seed }, 3000, 12_000);
+    for (const seed of [1, 2]) {
+      const { goodput } = measure({ rate: 100, rtt: 100, loss, stalls: every, seed }, 3000, 9000);
       expect(goodput[0], `seed ${seed}`).toBeGreaterThan(least);
     }
   });

@@ -23,10 +23,13 @@ const peerDoesNot = /corrupt input \(the peer does not compress, this end does: 
 const versions = (seen: number, own: number): RegExp =>
   new RegExp(`invalid protocol \\(the peer speaks smux version ${seen}, this end ${own}: make --smuxver equal at both ends\\)$`);
 
-const CASES: readonly Case[] = [
+const UNANSWERED: readonly Case[] = [
   { name: 'key', a: { key: 'one' }, b: { key: 'two' }, server: [integrity, integrity] },
   { name: 'crypt aes and salsa20', a: { crypt: 'aes' }, b: { crypt: 'salsa20' }, server: [integrity, integrity] },
   { name: 'crypt null and aes', a: { crypt: 'null' }, b: { crypt: 'aes' }, server: [integrity, integrity] },
+];
+
+const ANSWERED: readonly Case[] = [
   { name: 'smuxver', a: { smuxver: 1 }, b: { smuxver: 2 }, server: [versions(1, 2), versions(2, 1)] },
   {
     name: 'smuxver, uncompressed',
@@ -62,10 +65,14 @@ async function meet(clientSettings: Settings, serverSettings: Settings, line: Re
   expect(target.stats.connections).toBe(0);
 }
 
-// A client without an answer makes five attempts, which takes 17 s: so both ways round at once.
-it.each(CASES)(
-  'ends that differ in $name: one line at the server, one at the client, nothing left, both ways round',
-  async ({ a, b, server: [line, otherLine] }) => {
-    await Promise.all([meet(a, b, line), meet(b, a, otherLine)]);
-  },
-);
+/** Both ways round at once. */
+function meetBoth({ a, b, server: [line, otherLine] }: Case): Promise<unknown> {
+  return Promise.all([meet(a, b, line), meet(b, a, otherLine)]);
+}
+
+// A client without an answer makes five attempts, which takes 17 s: so all at once.
+it('ends that differ in the key or the cipher: one line at the server, one at the client, nothing left', async () => {
+  await Promise.all(UNANSWERED.map(meetBoth));
+});
+
+it.each(ANSWERED)('ends that differ in $name: one line at the server, one at the client, nothing left', meetBoth);
