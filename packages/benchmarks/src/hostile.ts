@@ -18,7 +18,8 @@ const USAGE = `usage: npm run bench:hostile -- [--only nop,acks] [--rounds 3] [-
 For each flood: the speed of an innocent transfer beside it, as a share of its speed beside innocent
 traffic of the same volume (bulk to the target); round trips of an echo beside both, in ms; and what
 the server uses of a core for the flood and the echo. --rate is of the flood, in MB/s with the headers
-of IP and UDP; --sessions of the flooding peer share it.
+of IP and UDP; --sessions of the flooding peer share it. That peer has another address (127.0.0.2) than
+the innocent one: whoever shares an address with an attacker shares some limits with it as well.
 Floods: ${NAMES.join(', ')}.`;
 
 const values = parseToolFlags(

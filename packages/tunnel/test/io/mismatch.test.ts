@@ -66,8 +66,8 @@ async function meet(clientSettings: Settings, serverSettings: Settings, line: Re
 }
 
 /** Both ways round at once. */
-function meetBoth({ a, b, server: [line, otherLine] }: Case): Promise<unknown> {
-  return Promise.all([meet(a, b, line), meet(b, a, otherLine)]);
+async function meetBoth({ a, b, server: [line, otherLine] }: Case): Promise<void> {
+  await Promise.all([meet(a, b, line), meet(b, a, otherLine)]);
 }
 
 // A client without an answer makes five attempts, which takes 17 s: so all at once.
