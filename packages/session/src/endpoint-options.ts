@@ -9,6 +9,7 @@ import type { Counters } from './counters.ts';
 import type { SessionError } from './errors.ts';
 import type { FlightBudget } from './flight-budget.ts';
 import type { SessionParameters } from './parameters.ts';
+import type { PathMemory } from './path-memory.ts';
 import type { ReplayGuard } from './replay-guard.ts';
 import type { Session } from './session.ts';
 import type { TransmitBatch, Transmitter } from './transmitter.ts';
@@ -42,6 +43,8 @@ export interface EndpointOptions extends SessionLimits {
   readonly segments?: SegmentPool;
   /** What sessions with the same destination may have on the wire together; by default nothing limits them together. */
   readonly flight?: FlightBudget;
+  /** What was known of the paths of earlier sessions, for mode `auto`; needs `addressOf`. By default each session begins from nothing. */
+  readonly pathMemory?: PathMemory;
   /** With `flight`: the budget lets a session send more. Poll, then flush; not inside of the call. */
   readonly onWake?: () => void;
 }
@@ -55,6 +58,9 @@ export interface EndpointContext {
   readonly memoryOption: { memory?: KernelMemory };
   readonly segments: SegmentPool;
   readonly flight: FlightBudget | undefined;
+  /** In mode `auto`. */
+  readonly pathMemory: PathMemory | undefined;
+  addressOf(path: number): string;
   readonly random: RandomSource;
   createDecoder(): FecDecoder;
   touch(session: Session): void;

@@ -30,6 +30,7 @@ import { SessionError } from './errors.ts';
 import type { FlightBudget } from './flight-budget.ts';
 import { fecEnabled, kcpMtu, type SessionParameters } from './parameters.ts';
 import { AMPLIFICATION, CANDIDATE_AGE, type Candidate, PathBook } from './path-book.ts';
+import type { PathMemory } from './path-memory.ts';
 import { PathQuestion } from './path-question.ts';
 import { createReplayWindow, ReplayGuard } from './replay-guard.ts';
 import type { ReplayMemory } from './replay-memory.ts';
@@ -58,8 +59,9 @@ export class Endpoint implements EndpointContext {
   readonly #role: 'client' | 'server';
   readonly random: RandomSource;
   readonly #census: SessionCensus;
+  /** @internal */ readonly pathMemory: PathMemory | undefined;
   readonly #onWake: (() => void) | undefined;
-  readonly #addressOf: ((path: number) => string) | undefined;
+  /** @internal */ readonly addressOf: (path: number) => string;
   /** Sessions whose peer has shown nothing but a first packet, the oldest first. */
   readonly #halfOpen: Set<Session> = new Set();
   /** Where in a datagram the bytes are by which it is known again; -1: nowhere. */
@@ -95,7 +97,8 @@ export class Endpoint implements EndpointContext {
     this.#role = options.role;
     this.random = options.random;
     this.#census = options.census ?? new SessionCensus(options);
-    this.#addressOf = options.addressOf;
+    this.addressOf = options.addressOf ?? (() => '');
+    this.pathMemory = options.parameters.auto ? options.pathMemory : undefined;
     this.#onWake = options.onWake;
     this.#headAt = options.replayProtection === false ? -1 : nonceOffsetOf(options.crypt.method);
     if (this.#headAt >= 0) {
@@ -306,7 +309,7 @@ export class Endpoint implements EndpointContext {
     this.#guard?.closed(session, !crowded, this.transmitter.now);
     this.#sessions.delete(session);
     this.#paths.remove(session);
-    session.release();
+    session.release(this.transmitter.now);
     if (this.#sessions.size === 0 && this.segments.used === 0) this.segments.trim();
     this.#events.push(error === undefined ? { type: 'closed', session } : { type: 'closed', session, error });
   }
@@ -377,7 +380,7 @@ export class Endpoint implements EndpointContext {
       this.counters.replayed += 1;
       return undefined;
     }
-    const address = this.#addressOf?.(path) ?? '';
+    const address = this.addressOf(path);
     if (this.#census.hasty(address, now)) return undefined;
     if (session !== undefined) {
       if (readU32(bytes, kcpAt + 12) !== 0) return undefined;
@@ -473,7 +476,8 @@ export class Endpoint implements EndpointContext {
     session.sink.path = path;
     paths.take(path, session);
     this.#census.remove(session.address);
-    session.address = this.#addressOf?.(path) ?? '';
+    session.address = this.addressOf(path);
+    session.noteMoved();
     session.addressShare = this.#census.add(session.address, false);
     session.prove();
     this.counters.moves += 1;

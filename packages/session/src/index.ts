@@ -27,6 +27,7 @@ export {
   type SessionTuning,
 } from './parameters.ts';
 export { AMPLIFICATION, CANDIDATE_AGE, MAX_CANDIDATES, MAX_CANDIDATES_OF_SESSION } from './path-book.ts';
+export { PathMemory } from './path-memory.ts';
 export type { PeerState } from './peer-watch.ts';
 export { MAX_PROVEN, PROVEN_AGE } from './proven-addresses.ts';
 export { REPLAY_MEMORY, REPLAY_MEMORY_AGE, REPLAY_WINDOW, REPLAY_WINDOW_AGE, ReplayGuard } from './replay-guard.ts';

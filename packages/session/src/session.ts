@@ -13,6 +13,7 @@ import { HomePath } from './home-path.ts';
 import { flushPaced, Pacer } from './pacer.ts';
 import { autoOptions, fecEnabled, kcpMtu } from './parameters.ts';
 import { isQuestion, type PathQuestion } from './path-question.ts';
+import { PathRecord } from './path-record.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch, SEEN_AGAIN, SEEN_BEHIND } from './peer-watch.ts';
 import { type AddressShare, MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
@@ -80,6 +81,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   #sentCounts: SentCounts | undefined;
   readonly #flight: SessionFlight;
   readonly #pacer: Pacer | undefined;
+  /** In mode `auto`; until the session moves. */
+  #record: PathRecord | undefined;
   /** Bytes of segments in a byte of datagrams, on the average. */
   #share = 1;
   /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
@@ -111,6 +114,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       this.#sentCounts = new SentCounts(p.dataShards, p.parityShards);
       this.#encoder.holdsParity = true;
     }
+    if (context.pathMemory !== undefined) this.#record = new PathRecord(context.pathMemory, context.addressOf(path), now);
     const overhead = context.crypt.headerSize + context.crypt.tagSize;
     this.sink = new SessionSink(context.transmitter, this.#encoder, path, overhead);
     this.kcp = new Kcp({
@@ -128,7 +132,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       doubts: true,
       repeatsAcks: p.auto,
       pool: context.segments,
-      ...(p.auto ? { auto: autoOptions(p) } : {}),
+      ...(p.auto ? { auto: autoOptions(p, this.#record?.known) } : {}),
     });
     this.kcp.deferFlush = true;
     this.#home = new HomePath(this.kcp, this.sink, context.random);
@@ -282,6 +286,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#home.doubt();
   }
 
+  /** @internal It has another address now: what it measures from here on belongs to neither path alone. */
+  noteMoved(): void {
+    this.#record = undefined;
+  }
+
   /** @internal The home path has answered, here or somewhere before. */
   prove(): void {
     this.#home.prove();
@@ -323,6 +332,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
   adapt(now: number): void {
     this.#flight.adapt(now);
+    if (this.#record !== undefined && this.kcp.auto !== undefined) this.#record.look(this.kcp.auto, now);
   }
 
   /** @internal Once per turn, before the flush: asks a peer that does not answer. */
@@ -341,7 +351,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   }
 
   /** @internal Gives memory back; the endpoint has forgotten the session. */
-  release(): void {
+  release(now: number): void {
+    if (this.kcp.auto !== undefined) this.#record?.write(this.kcp.auto, now);
     this.#decoder?.close();
     this.#encoder?.close();
     this.kcp.release();

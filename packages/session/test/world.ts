@@ -8,6 +8,7 @@ import {
   Endpoint,
   type EndpointOptions,
   type FlightBudget,
+  type PathMemory,
   parseSessionParameters,
   type ReplayGuard,
   type Session,
@@ -29,6 +30,7 @@ export interface SiteOptions {
   readonly replayGuard?: ReplayGuard;
   readonly flight?: FlightBudget;
   readonly addressOf?: (path: number) => string;
+  readonly pathMemory?: PathMemory;
   readonly maxSessionsPerAddress?: number;
   /** Called with the sessions that peers open. */
   readonly onOpened?: (session: Session) => void;
@@ -213,7 +215,7 @@ export class Site {
 }
 
 function pickGuards(options: SiteOptions): Partial<EndpointOptions> {
-  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'flight', 'addressOf'] as const;
+  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'flight', 'addressOf', 'pathMemory'] as const;
   return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }
 

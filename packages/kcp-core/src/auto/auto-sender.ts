@@ -19,6 +19,7 @@ import type { AckReport } from './ack-report.ts';
 import { CopyQueue } from './copy-queue.ts';
 import { retransmissionCopies, TailBudget, tailCopies } from './copy-rules.ts';
 import { InFlight } from './in-flight.ts';
+import type { KnownPath } from './known-path.ts';
 import { ProbeTimer } from './probe-timer.ts';
 import { RateController } from './rate-controller.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -41,6 +42,8 @@ export interface AutoOptions {
   readonly parityShards?: number;
   /** Most that is sent, in full datagrams per ms (default: no limit). */
   readonly rateLimit?: number;
+  /** What was known of the path a while ago; half of it is believed until it is measured again. */
+  readonly known?: KnownPath;
 }
 
 /** The sender's half of a conversation that finds the rate of its path. */
@@ -94,7 +97,7 @@ export class AutoSender implements SendStrategy {
     this.window = new SendWindow(pool, startSn);
     this.#una = startSn;
     const { dataShards = 0, parityShards = 0 } = options;
-    this.controller = new RateController(dataShards, parityShards);
+    this.controller = new RateController(dataShards, parityShards, options.known);
     this.#flying = new InFlight(this.window, this.controller.losses);
     this.#tokens = new TokenBucket(options.rateLimit ?? Number.POSITIVE_INFINITY);
   }

@@ -26,8 +26,8 @@ const NONE = Number.NEGATIVE_INFINITY;
 
 /** Counts transmissions that arrived and that did not, in the order in which they left. */
 export class LossStatistics {
-  /** Share that is lost, smoothed. Never below 0; 1 % before anything is known. */
-  loss = 0.01;
+  /** Share that is lost, smoothed. Never below 0. */
+  loss: number;
   /** Loss of the last bin. */
   last = 0;
   /** Loss of the path by itself; -1: not known. */
@@ -53,6 +53,11 @@ export class LossStatistics {
   #probeLoss = 0;
   #probeBw = 0;
   #probes = 0;
+
+  /** @param loss - share that is expected before anything is known */
+  constructor(loss: number) {
+    this.loss = loss;
+  }
 
   /** Loss of the path by itself, 0..0.35. */
   get own(): number {

@@ -16,13 +16,12 @@
 
 import type { AckReport } from './ack-report.ts';
 import { Bandwidth } from './bandwidth.ts';
+import { type FirstFlight, firstFlight, type KnownPath } from './known-path.ts';
 import { LossStatistics } from './loss-statistics.ts';
 import { ParityChooser } from './parity-chooser.ts';
 import { PathRtt } from './path-rtt.ts';
+import { QueueOfOthers } from './queue-of-others.ts';
 
-/** Datagrams of the first flight, and over how many ms they leave. */
-const FIRST_FLIGHT = 256;
-const FIRST_FLIGHT_MS = 32;
 const START_GAIN = 1.7;
 /** A round that brings less than this does not count as growth; so many without growth end a start. */
 const START_GROWTH = 1.25;
@@ -42,11 +41,8 @@ const SLOW_TO = 0.97;
 /** In flight at most, in bandwidth-delay products: only safety for when acknowledgements stop. */
 const FLIGHT = 1.5;
 const FLIGHT_LEAST = 16;
-/** A queue above this many targets for so many rounds asks for a drain with a fresh base. */
+/** A queue above this many targets shows that the line has become slower. */
 const HIGH = 3;
-const HIGH_ROUNDS = 4;
-/** Share of the rate of before that is taken up again when the queue was not ours. */
-const UNDO = 0.9;
 /** Rounds without growth after a cut. */
 const QUIET_ROUNDS = 10;
 /** How long the rate that overflowed a queue is approached slowly, in ms. */
@@ -56,17 +52,19 @@ const RATE_LEAST = 0.02;
 /** Finds the rate of a path. */
 export class RateController {
   /** Rate to send at. */
-  pacing: number = FIRST_FLIGHT / FIRST_FLIGHT_MS;
+  pacing: number;
   /** Most transmissions on their way. */
-  cwnd: number = FIRST_FLIGHT;
+  cwnd: number;
   /** Set when a round has ended; the sender takes it back. */
   roundEnded = false;
   /** What is done now. */
   state: 'start' | 'cruise' | 'drain' = 'start';
-  readonly losses: LossStatistics = new LossStatistics();
+  readonly losses: LossStatistics;
   readonly rtt: PathRtt = new PathRtt();
   readonly parity: ParityChooser;
   readonly #bandwidth: Bandwidth = new Bandwidth();
+  readonly #others: QueueOfOthers = new QueueOfOthers();
+  readonly #first: FirstFlight;
   #fullBw = 0;
   #fullRounds = 0;
   #growth = 0;
@@ -76,15 +74,14 @@ export class RateController {
   #drainAt = 0;
   /** Gain of a slow phase because of losses; 0: the drain is a plain one. */
   #slow = 0;
-  #highRounds = 0;
-  #bwUndisturbed = 0;
-  #bwBeforeHigh = 0;
-  /** The round in which it shows whether the queue was ours; -1: no question is open. */
-  #undoRound = -1;
   #windowShare = 0;
 
-  /** @param dataShards - data packets of a FEC group, 0 without FEC; @param parityShards - most parity packets */
-  constructor(dataShards: number, parityShards: number) {
+  /** @param dataShards - data packets of a FEC group, 0 without FEC; @param parityShards - most parity packets; @param known - where to begin */
+  constructor(dataShards: number, parityShards: number, known?: KnownPath) {
+    this.#first = firstFlight(known);
+    this.pacing = this.#first.pacing;
+    this.cwnd = this.#first.flight;
+    this.losses = new LossStatistics(this.#first.loss);
     this.parity = new ParityChooser(dataShards, parityShards);
   }
 
@@ -106,7 +103,7 @@ export class RateController {
     this.#fullRounds = 0;
     this.rtt.clearQueue();
     this.losses.endProbe();
-    this.#undoRound = -1;
+    this.#others.forget();
     this.cwnd = FLIGHT_LEAST;
     this.pacing = Math.max(this.bw, RATE_LEAST);
   }
@@ -177,20 +174,13 @@ export class RateController {
     const step = nearCeiling ? GROWTH_STEP / 4 : GROWTH_STEP;
     const grows = rtt.queue < target / 2 && this.#quiet === 0;
     this.#growth = grows ? Math.min(GROWTH_MOST, this.#growth + step) : 0;
-    if (rtt.longQueue > HIGH * target) {
-      if (this.#highRounds === 0) this.#bwBeforeHigh = this.#bwUndisturbed;
-      this.#highRounds += 1;
-    } else {
-      this.#highRounds = 0;
-      this.#bwUndisturbed = this.bw;
-    }
-    if (this.#undoRound >= 0 && this.#bandwidth.round >= this.#undoRound) {
-      this.#undoRound = -1;
-      // We sent slowly and the queue stayed: other flows fill it, or the route is longer now.
-      if (rtt.base > rtt.longBase + target) this.#bandwidth.reset(Math.max(this.bw, UNDO * this.#bwBeforeHigh));
+    this.#others.note(rtt.longQueue, target, this.bw);
+    // We sent slowly and the queue stayed: other flows fill it, or the route is longer now.
+    if (this.#others.isAnswered(this.#bandwidth.round) && rtt.base > rtt.longBase + target) {
+      this.#bandwidth.reset(this.#others.restored(this.bw));
     }
     const due = now - this.#drainAt > Math.max(DRAIN_EVERY, 16 * rtt.T);
-    if (due || this.#highRounds >= HIGH_ROUNDS) this.#drain(report);
+    if (due || this.#others.isLong) this.#drain(report);
   }
 
   /** More is lost than the path loses by itself: look whether that goes away when we send slowly, and `act` on it. */
@@ -221,9 +211,7 @@ export class RateController {
     this.#drainAt = report.now;
     this.#growth = 0;
     this.#slow = slow;
-    if (this.#highRounds >= HIGH_ROUNDS) this.#undoRound = Number.MAX_SAFE_INTEGER;
-    else this.rtt.nextBase();
-    this.#highRounds = 0;
+    if (!this.#others.drainBegins()) this.rtt.nextBase();
     this.losses.startProbe(report.next, slow > 0, bw);
   }
 
@@ -232,17 +220,14 @@ export class RateController {
     this.#drainAt = report.now;
     this.#bandwidth.skip = 2;
     this.losses.stopProbe(report.next);
-    if (this.#undoRound < 0) return;
-    // What is measured from here on is the queue that stays although we went away.
-    this.#undoRound = this.#bandwidth.round + 2;
-    this.rtt.freshBase();
+    if (this.#others.drainEnds(this.#bandwidth.round)) this.rtt.freshBase();
   }
 
   #decideStart(report: AckReport): void {
     const { rtt, bw } = this;
     if (!rtt.known || bw === 0) return;
-    this.pacing = Math.max(START_GAIN * bw, FIRST_FLIGHT / FIRST_FLIGHT_MS / 10);
-    this.cwnd = Math.max(FIRST_FLIGHT, (2.2 * bw * rtt.base) / this.parity.overhead + bw * rtt.ackGap);
+    this.pacing = Math.max(START_GAIN * bw, this.#first.pacing / 10);
+    this.cwnd = Math.max(this.#first.flight, (2.2 * bw * rtt.base) / this.parity.overhead + bw * rtt.ackGap);
     const stands = rtt.queue > Math.max(2 * this.target, 0.1 * rtt.T);
     if (this.#bandwidth.round >= 1 && stands) this.#drain(report);
   }
