@@ -126,7 +126,8 @@ export class PipeSet {
     this.#pipes.set(pipe, release);
     this.#started(pipe, inbound, 'opened');
     pipe.start();
-    link.kick();
+    if (inbound) link.kick();
+    else link.kickLater();
   }
 
   /** Takes the streams of a link off it that can begin anew elsewhere: its peer has started over. Whatever is left there ends with the link. */

@@ -174,7 +174,7 @@ export class Pipe implements ByteEvents, Reader {
       if (this.#detached !== undefined) return;
       this.stream.end();
       if (this.#closedEarly) this.onClose(undefined);
-      this.link.kick();
+      this.link.kickLater();
     });
   }
 
@@ -191,7 +191,7 @@ export class Pipe implements ByteEvents, Reader {
     const orderly = this.#inputOver && (stream.bufferedAmount > 0 || (error === undefined && this.#outputOver));
     if (orderly) stream.close();
     else stream.reset();
-    this.link.kick();
+    this.link.kickLater();
     this.#finish(error);
   }
 

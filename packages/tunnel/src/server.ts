@@ -366,9 +366,11 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     }
     const remote = udp.socket.remote(link.session.path);
     const address = remote === undefined ? '' : addressGroup(remote);
-    const connected: Outcome = (error, connection, release) => {
+    const connected: Outcome = (cause, connection, release) => {
       if (connection === undefined) {
-        this.#log(this.#failures, (more) => this.#resolved.logger.error(`${(error as Error).message}${more}`));
+        this.#log(this.#failures, (more) =>
+          this.#resolved.logger.error(`the target cannot be reached: ${(cause as Error).message}${more}`),
+        );
         return;
       }
       const { tcpKeepAlive } = this.#resolved;

@@ -7,16 +7,15 @@ import { Ring } from '@kcptun/common';
 import type { SmuxStream } from '@kcptun/smux';
 import type { ByteConnection, Host, HostTimer, StreamAddress } from '@kcptun/transport';
 import type { ConnectionShares } from './connection-shares.ts';
-import { TunnelError } from './errors.ts';
 import type { Link } from './link.ts';
 
 /** A target that has not answered after this long is given up, in ms (upstream 2026: the same). */
 const CONNECT_TIMEOUT = 10_000;
 /** Attempts that begin in one turn of the event loop; an idle process has thousands of turns a second. */
-const DIALS_PER_TURN = 4;
+const DIALS_PER_TURN = 2;
 
-/** How an attempt ended: with a connection and what gives its place back, or with the reason why there is none. */
-export type Outcome = (error: Error | undefined, connection: ByteConnection | undefined, release: () => void) => void;
+/** How an attempt ended: with a connection and what gives its place back, or with the system's reason why there is none. */
+export type Outcome = (cause: Error | undefined, connection: ByteConnection | undefined, release: () => void) => void;
 
 interface Attempt {
   readonly link: Link;
@@ -153,8 +152,9 @@ export class TargetDialer {
     const { link, stream, callback, release } = attempt;
     this.#end(attempt);
     stream.reset();
-    link.kick();
-    callback(new TunnelError('KCPTUN_ERR_TUNNEL_DIAL', `the target cannot be reached: ${cause.message}`, { cause }), undefined, release);
+    // Many may fail in a turn: a datagram for each, and an error with a stack, would cost more than the attempts.
+    link.kickLater();
+    callback(cause, undefined, release);
   }
 
   #end(attempt: Attempt): void {

@@ -21,7 +21,7 @@ const FIRST_LOSS = 0.01;
 const TRUST = 0.5;
 /** The bounds of a flight that relies on it, in datagrams: a wrong entry makes twice the queue of an unknown path at most. */
 const KNOWN_FLIGHT_LEAST = 16;
-const KNOWN_FLIGHT_MOST: number = 2 * FIRST_FLIGHT;
+const KNOWN_FLIGHT_MOST = 512;
 /** Slowest pace that is begun with, in datagrams per ms, and the most of it, 10 Gbit/s. */
 const KNOWN_PACE_LEAST = 0.05;
 const KNOWN_PACE_MOST = 1000;
