@@ -3,6 +3,7 @@
 export { AckTimes } from './ack-times.ts';
 export type { AutoOptions, AutoSender } from './auto/auto-sender.ts';
 export type { KnownPath } from './auto/known-path.ts';
+export { PATH_MEMBERS_MOST, SharedPath } from './auto/shared-path.ts';
 export { type AckSample, type CongestionController, NoCongestion } from './congestion.ts';
 export {
   ACKLIST_MAX,

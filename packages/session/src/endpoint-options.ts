@@ -9,9 +9,9 @@ import type { Counters } from './counters.ts';
 import type { SessionError } from './errors.ts';
 import type { FlightBudget } from './flight-budget.ts';
 import type { SessionParameters } from './parameters.ts';
-import type { PathMemory } from './path-memory.ts';
 import type { ReplayGuard } from './replay-guard.ts';
 import type { Session } from './session.ts';
+import type { SharedPaths } from './shared-paths.ts';
 import type { TransmitBatch, Transmitter } from './transmitter.ts';
 
 /** Options of `Endpoint`. */
@@ -43,8 +43,8 @@ export interface EndpointOptions extends SessionLimits {
   readonly segments?: SegmentPool;
   /** What sessions with the same destination may have on the wire together; by default nothing limits them together. */
   readonly flight?: FlightBudget;
-  /** What was known of the paths of earlier sessions, for mode `auto`; needs `addressOf`. By default each session begins from nothing. */
-  readonly pathMemory?: PathMemory;
+  /** For mode `auto`: what sessions to one address share; needs `addressOf`. By default each session finds all for itself. */
+  readonly paths?: SharedPaths;
   /** With `flight`: the budget lets a session send more. Poll, then flush; not inside of the call. */
   readonly onWake?: () => void;
 }
@@ -59,7 +59,7 @@ export interface EndpointContext {
   readonly segments: SegmentPool;
   readonly flight: FlightBudget | undefined;
   /** In mode `auto`. */
-  readonly pathMemory: PathMemory | undefined;
+  readonly paths: SharedPaths | undefined;
   addressOf(path: number): string;
   readonly random: RandomSource;
   createDecoder(): FecDecoder;

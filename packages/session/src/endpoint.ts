@@ -30,11 +30,11 @@ import { SessionError } from './errors.ts';
 import type { FlightBudget } from './flight-budget.ts';
 import { fecEnabled, kcpMtu, type SessionParameters } from './parameters.ts';
 import { AMPLIFICATION, CANDIDATE_AGE, type Candidate, PathBook } from './path-book.ts';
-import type { PathMemory } from './path-memory.ts';
 import { PathQuestion } from './path-question.ts';
 import { createReplayWindow, ReplayGuard } from './replay-guard.ts';
 import type { ReplayMemory } from './replay-memory.ts';
 import { Session } from './session.ts';
+import type { SharedPaths } from './shared-paths.ts';
 import { Transmitter } from './transmitter.ts';
 
 // Whoever knows the key can cause these many thousand times a second, and a new error costs more than
@@ -59,7 +59,7 @@ export class Endpoint implements EndpointContext {
   readonly #role: 'client' | 'server';
   readonly random: RandomSource;
   readonly #census: SessionCensus;
-  /** @internal */ readonly pathMemory: PathMemory | undefined;
+  /** @internal */ readonly paths: SharedPaths | undefined;
   readonly #onWake: (() => void) | undefined;
   /** @internal */ readonly addressOf: (path: number) => string;
   /** Sessions whose peer has shown nothing but a first packet, the oldest first. */
@@ -98,7 +98,7 @@ export class Endpoint implements EndpointContext {
     this.random = options.random;
     this.#census = options.census ?? new SessionCensus(options);
     this.addressOf = options.addressOf ?? (() => '');
-    this.pathMemory = options.parameters.auto ? options.pathMemory : undefined;
+    this.paths = options.parameters.auto ? options.paths : undefined;
     this.#onWake = options.onWake;
     this.#headAt = options.replayProtection === false ? -1 : nonceOffsetOf(options.crypt.method);
     if (this.#headAt >= 0) {
@@ -476,8 +476,7 @@ export class Endpoint implements EndpointContext {
     session.sink.path = path;
     paths.take(path, session);
     this.#census.remove(session.address);
-    session.address = this.addressOf(path);
-    session.noteMoved();
+    session.moveTo(this.addressOf(path));
     session.addressShare = this.#census.add(session.address, false);
     session.prove();
     this.counters.moves += 1;

@@ -27,11 +27,11 @@ export {
   type SessionTuning,
 } from './parameters.ts';
 export { AMPLIFICATION, CANDIDATE_AGE, MAX_CANDIDATES, MAX_CANDIDATES_OF_SESSION } from './path-book.ts';
-export { PathMemory } from './path-memory.ts';
 export type { PeerState } from './peer-watch.ts';
 export { MAX_PROVEN, PROVEN_AGE } from './proven-addresses.ts';
 export { REPLAY_MEMORY, REPLAY_MEMORY_AGE, REPLAY_WINDOW, REPLAY_WINDOW_AGE, ReplayGuard } from './replay-guard.ts';
 export { ReplayMemory, type ReplayMemoryOptions } from './replay-memory.ts';
 export { Session } from './session.ts';
 export type { PathEstimate, SessionStats } from './session-stats.ts';
+export { SharedPaths } from './shared-paths.ts';
 export type { TransmitBatch } from './transmitter.ts';

@@ -2,7 +2,7 @@
 
 import { checkInteger, MAX_DATAGRAM } from '@kcptun/common';
 import { FEC_HEADER_SIZE } from '@kcptun/fec';
-import { type AutoOptions, type KnownPath, MODES, MSS_MAX, OVERHEAD } from '@kcptun/kcp-core';
+import { type AutoOptions, MODES, MSS_MAX, OVERHEAD, type SharedPath } from '@kcptun/kcp-core';
 import { SessionError } from './errors.ts';
 
 /** Tuning of a session. Both ends may differ in all of it. */
@@ -102,12 +102,12 @@ export function parseSessionParameters(input: SessionTuning = {}): Readonly<Sess
   return Object.freeze(p);
 }
 
-/** What the auto strategy needs of the parameters, and of what is known of the path. */
-export function autoOptions(p: SessionParameters, known: KnownPath | undefined): AutoOptions {
+/** What the auto strategy needs of the parameters, and the path that it shares with others. */
+export function autoOptions(p: SessionParameters, path: SharedPath | undefined): AutoOptions {
   return {
     ...(fecEnabled(p) ? { dataShards: p.dataShards, parityShards: p.parityShards } : {}),
     ...(p.rateLimit > 0 ? { rateLimit: p.rateLimit / 1000 / p.mtu } : {}),
-    ...(known === undefined ? {} : { known }),
+    ...(path === undefined ? {} : { path }),
   };
 }
 

@@ -48,8 +48,15 @@ export function statsOf(conv: number, kcp: Kcp, inflightLimit: number, fecRecove
   const counts = { inSegs, outSegs, retransSegs, fecRecovered };
   const stats = { conv, srtt, rto, waitSnd, inflightLimit, inflight, sndWnd, rmtWnd, ...counts };
   if (kcp.auto === undefined) return stats;
-  const { bw, rtt, losses, parity, state } = kcp.auto.controller;
-  const auto = { rate: bw * datagram * 1000, roundTrip: rtt.base, queue: rtt.queue, loss: losses.loss, parity: parity.count, state };
+  const { bw, rtt, losses, state } = kcp.auto.controller;
+  const auto = {
+    rate: bw * datagram * 1000,
+    roundTrip: rtt.base,
+    queue: rtt.queue,
+    loss: losses.loss,
+    parity: kcp.auto.parity.count,
+    state,
+  };
   return { ...stats, auto };
 }
 

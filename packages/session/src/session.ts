@@ -13,12 +13,12 @@ import { HomePath } from './home-path.ts';
 import { flushPaced, Pacer } from './pacer.ts';
 import { autoOptions, fecEnabled, kcpMtu } from './parameters.ts';
 import { isQuestion, type PathQuestion } from './path-question.ts';
-import { PathRecord } from './path-record.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { type PeerState, PeerWatch, SEEN_AGAIN, SEEN_BEHIND } from './peer-watch.ts';
 import { type AddressShare, MAX_SEGMENT_BURST, MAX_SEGMENT_WORK } from './segment-work.ts';
 import { SessionFlight } from './session-flight.ts';
 import { addCounts, type SessionStats, statsOf } from './session-stats.ts';
+import type { PathUse } from './shared-paths.ts';
 import { SessionSink } from './transmitter.ts';
 
 /** Segments that one call of `Kcp.send` takes. */
@@ -81,8 +81,8 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   #sentCounts: SentCounts | undefined;
   readonly #flight: SessionFlight;
   readonly #pacer: Pacer | undefined;
-  /** In mode `auto`; until the session moves. */
-  #record: PathRecord | undefined;
+  /** In mode `auto`. */
+  readonly #pathUse: PathUse | undefined;
   /** Bytes of segments in a byte of datagrams, on the average. */
   #share = 1;
   /** Segments that may wait unsent: twice what can leave at once, so that some are left when the writer is asked for more. */
@@ -107,14 +107,14 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
           dataShards: p.dataShards,
           parityShards: p.parityShards,
           ...context.memoryOption,
-          ...(p.auto ? { policy: { parity: () => this.kcp.auto?.controller.parity.count ?? 0 } } : {}),
+          ...(p.auto ? { policy: { parity: () => this.kcp.auto?.parity.count ?? 0 } } : {}),
         })
       : undefined;
     if (this.#encoder !== undefined && !p.keepShards) {
       this.#sentCounts = new SentCounts(p.dataShards, p.parityShards);
       this.#encoder.holdsParity = true;
     }
-    if (context.pathMemory !== undefined) this.#record = new PathRecord(context.pathMemory, context.addressOf(path), now);
+    this.#pathUse = context.paths?.join(context.addressOf(path), now);
     const overhead = context.crypt.headerSize + context.crypt.tagSize;
     this.sink = new SessionSink(context.transmitter, this.#encoder, path, overhead);
     this.kcp = new Kcp({
@@ -132,7 +132,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
       doubts: true,
       repeatsAcks: p.auto,
       pool: context.segments,
-      ...(p.auto ? { auto: autoOptions(p, this.#record?.known) } : {}),
+      ...(p.auto ? { auto: autoOptions(p, this.#pathUse?.path) } : {}),
     });
     this.kcp.deferFlush = true;
     this.#home = new HomePath(this.kcp, this.sink, context.random);
@@ -141,7 +141,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#flight = new SessionFlight(this.kcp, p, context.flight, () => context.wake(this));
     this.#pacer = p.rateLimit > 0 && !p.auto ? new Pacer(p.rateLimit, Math.min(p.mtu, MAX_DATAGRAM), now) : undefined;
     this.#pace(p.dataShards, fecEnabled(p) ? p.parityShards : 0);
-    if (this.#sentCounts !== undefined) this.kcp.auto?.controller.parity.adopt(p.dataShards, 0);
+    if (this.#sentCounts !== undefined) this.kcp.auto?.parity.adopt(p.dataShards, 0);
   }
 
   /** Remote path of the peer, as the transport numbered it. */
@@ -162,6 +162,11 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** Whether the peer has shown that it is where its datagrams say. Until then little is sent there. */
   get proven(): boolean {
     return this.#home.proven;
+  }
+
+  /** In mode `auto`: what stands for the path, equal for all sessions that share it. */
+  get sharedPath(): object | undefined {
+    return this.#pathUse?.path;
   }
 
   /** What is known of the peer. A session that a peer opened never says `silent` or `restarted`. */
@@ -286,9 +291,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     this.#home.doubt();
   }
 
-  /** @internal It has another address now: what it measures from here on belongs to neither path alone. */
-  noteMoved(): void {
-    this.#record = undefined;
+  /** @internal It follows its peer to another path. */
+  moveTo(address: string): void {
+    if (address !== this.address) this.#pathUse?.noteMoved();
+    this.address = address;
   }
 
   /** @internal The home path has answered, here or somewhere before. */
@@ -332,7 +338,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
   /** @internal Once per turn, before the flush: adapts the in-flight limit and the least timeout to what was acknowledged. */
   adapt(now: number): void {
     this.#flight.adapt(now);
-    if (this.#record !== undefined && this.kcp.auto !== undefined) this.#record.look(this.kcp.auto, now);
+    this.#pathUse?.look(now);
   }
 
   /** @internal Once per turn, before the flush: asks a peer that does not answer. */
@@ -352,10 +358,10 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
 
   /** @internal Gives memory back; the endpoint has forgotten the session. */
   release(now: number): void {
-    if (this.kcp.auto !== undefined) this.#record?.write(this.kcp.auto, now);
     this.#decoder?.close();
     this.#encoder?.close();
     this.kcp.release();
+    this.#pathUse?.leave(now);
     this.#flight.release();
   }
 
@@ -413,7 +419,7 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     if (decision === 'open' || encoder === undefined) return;
     this.#sentCounts = undefined;
     encoder.holdsParity = decision === 'silent';
-    this.kcp.auto?.controller.parity.adopt(dataShards, parityShards);
+    this.kcp.auto?.parity.adopt(dataShards, parityShards);
     if (decision === 'own') return;
     if (decision === 'follow') {
       encoder.changeShards(dataShards, parityShards);

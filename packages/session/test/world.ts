@@ -8,12 +8,12 @@ import {
   Endpoint,
   type EndpointOptions,
   type FlightBudget,
-  type PathMemory,
   parseSessionParameters,
   type ReplayGuard,
   type Session,
   type SessionEvent,
   type SessionParameters,
+  type SharedPaths,
 } from '../src/index.ts';
 
 /** Any 32 bytes do; both ends of a test share them. */
@@ -30,7 +30,7 @@ export interface SiteOptions {
   readonly replayGuard?: ReplayGuard;
   readonly flight?: FlightBudget;
   readonly addressOf?: (path: number) => string;
-  readonly pathMemory?: PathMemory;
+  readonly paths?: SharedPaths;
   readonly maxSessionsPerAddress?: number;
   /** Called with the sessions that peers open. */
   readonly onOpened?: (session: Session) => void;
@@ -215,7 +215,7 @@ export class Site {
 }
 
 function pickGuards(options: SiteOptions): Partial<EndpointOptions> {
-  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'flight', 'addressOf', 'pathMemory'] as const;
+  const names = ['maxSessions', 'maxSessionsPerAddress', 'replayProtection', 'replayGuard', 'flight', 'addressOf', 'paths'] as const;
   return Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }
 

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { ChunkPool } from '@kcptun/common';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters, FlightBudget, PathMemory, SegmentPool } from '@kcptun/session';
+import { Counters, FlightBudget, SegmentPool, SharedPaths } from '@kcptun/session';
 import { SmuxError } from '@kcptun/smux';
 import { type ByteConnection, type ByteListener, type Host, Scheduler } from '@kcptun/transport';
 import { boundLines } from './bounded-logger.ts';
@@ -111,7 +111,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       counters: this.counters,
       flight: new FlightBudget(options.session.inflightFloor),
       segments: this.#segments,
-      pathMemory: new PathMemory(),
+      sharedPaths: new SharedPaths(),
       pipes: this.#pipes,
       reads: new ReadLine(this.#host, new ReadBudget()),
       notes: new SocketNotes(options.logger),

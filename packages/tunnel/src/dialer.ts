@@ -5,7 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { ChunkPool } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
-import type { Counters, FlightBudget, PathMemory, SegmentPool } from '@kcptun/session';
+import type { Counters, FlightBudget, SegmentPool, SharedPaths } from '@kcptun/session';
 import { type Host, type HostTimer, type PortRangeAddress, type Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import type { KeyWear } from './key-wear.ts';
 import type { ResolvedClientOptions, ResolvedTunnelOptions } from './options.ts';
@@ -36,7 +36,7 @@ export interface DialerOptions {
   readonly counters: Counters;
   readonly flight: FlightBudget;
   readonly segments: SegmentPool;
-  readonly pathMemory: PathMemory;
+  readonly sharedPaths: SharedPaths;
   readonly pipes: PipeSet;
   readonly reads: ReadLine;
   readonly notes: SocketNotes;
@@ -176,7 +176,7 @@ export class Dialer {
   }
 
   #open(address: SocketAddress, choices: number): void {
-    const { host, scheduler, options, crypt, counters, flight, segments, pathMemory } = this.#shared;
+    const { host, scheduler, options, crypt, counters, flight, segments, sharedPaths } = this.#shared;
     const udpOptions = {
       role: 'client' as const,
       crypt,
@@ -184,7 +184,7 @@ export class Dialer {
       counters,
       flight,
       segments,
-      pathMemory,
+      paths: sharedPaths,
       host: '',
       port: 0,
       remote: address,

@@ -19,13 +19,14 @@ interface Seen {
   outSegs: number;
   retransSegs: number;
   fullLooks: number;
-  found: PathEstimate | undefined;
 }
 
 /** Writes the lines about the paths of one tunnel. */
 export class PathNotes {
   readonly #logger: Logger;
   readonly #seen: WeakMap<object, Seen> = new WeakMap();
+  /** What was said of the paths, which sessions may share. */
+  readonly #found: WeakMap<object, PathEstimate> = new WeakMap();
   /** The advice is the same for all sessions: it is given once. */
   #advised = false;
 
@@ -38,16 +39,17 @@ export class PathNotes {
    * @param session - what stands for it
    * @param label - its peer, for the log
    * @param mtu - bytes of a datagram
+   * @param path - what stands for its path
    */
-  look(session: object, label: string, stats: SessionStats, mtu: number): void {
-    const seen = this.#seen.get(session) ?? { outSegs: 0, retransSegs: 0, fullLooks: 0, found: undefined };
+  look(session: object, label: string, stats: SessionStats, mtu: number, path: object = session): void {
+    const seen = this.#seen.get(session) ?? { outSegs: 0, retransSegs: 0, fullLooks: 0 };
     this.#seen.set(session, seen);
     const sent = stats.outSegs - seen.outSegs;
     const again = stats.retransSegs - seen.retransSegs;
     seen.outSegs = stats.outSegs;
     seen.retransSegs = stats.retransSegs;
     if (stats.auto !== undefined) {
-      if (sent >= FEW && stats.auto.state !== 'start') this.#tellFound(seen, label, stats.auto);
+      if (sent >= FEW && stats.auto.state !== 'start') this.#tellFound(path, label, stats.auto);
       return;
     }
     const window = Math.min(stats.sndWnd, stats.rmtWnd);
@@ -65,9 +67,10 @@ export class PathNotes {
     this.#logger.info(`${label}: ${advice}; --mode auto finds the rate of a path by itself`, { event: 'path.advice' });
   }
 
-  #tellFound(seen: Seen, label: string, found: PathEstimate): void {
-    if (seen.found !== undefined && !differMuch(seen.found, found)) return;
-    seen.found = found;
+  #tellFound(path: object, label: string, found: PathEstimate): void {
+    const before = this.#found.get(path);
+    if (before !== undefined && !differMuch(before, found)) return;
+    this.#found.set(path, found);
     const queue = `RTT ${found.roundTrip.toFixed(0)} ms and ${found.queue.toFixed(0)} ms of queue`;
     const text = `${megabits(found.rate)} Mbit/s, ${queue}, ${(100 * found.loss).toFixed(1)} % lost, parity: ${found.parity}`;
     this.#logger.info(`${label}: mode auto has found ${text}`, { event: 'path.found', ...found });
@@ -83,7 +86,7 @@ function explainWindow({ sndWnd, rmtWnd, srtt }: SessionStats, mtu: number): str
 
 function differMuch(a: PathEstimate, b: PathEstimate): boolean {
   const far = (x: number, y: number): boolean => x > MUCH * y || y > MUCH * x;
-  return far(a.rate, b.rate) || far(a.roundTrip, b.roundTrip) || Math.abs(a.loss - b.loss) > MUCH_LOSS || a.parity !== b.parity;
+  return far(a.rate, b.rate) || far(a.roundTrip, b.roundTrip) || Math.abs(a.loss - b.loss) > MUCH_LOSS;
 }
 
 /** Bytes a second in Mbit/s, with a digit behind the point for small ones. */

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { ChunkPool, isKcptunError } from '@kcptun/common';
 import type { BlockCodec } from '@kcptun/comp';
 import type { PacketCrypt } from '@kcptun/crypt';
-import { Counters, MAX_SESSIONS, PathMemory, ReplayGuard, type Session, SessionCensus } from '@kcptun/session';
+import { Counters, MAX_SESSIONS, ReplayGuard, type Session, SessionCensus, SharedPaths } from '@kcptun/session';
 import type { SmuxStream } from '@kcptun/smux';
 import { addressGroup, formatAddress, type Host, Scheduler, type SocketAddress, UdpEndpoint } from '@kcptun/transport';
 import { boundLines } from './bounded-logger.ts';
@@ -47,7 +47,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
   /** What all ports share: a client that is turned away at one, or a datagram that one has seen, has no better luck at another. */
   readonly #census: SessionCensus;
   readonly #replayGuard: ReplayGuard;
-  readonly #pathMemory: PathMemory = new PathMemory();
+  readonly #sharedPaths: SharedPaths = new SharedPaths();
   /** Bounds for lines that strangers can cause. */
   readonly #strangers: LineBudget = new LineBudget();
   readonly #moves: LineBudget = new LineBudget();
@@ -257,7 +257,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
           dscp: options.dscp,
           census: this.#census,
           replayGuard: this.#replayGuard,
-          pathMemory: this.#pathMemory,
+          paths: this.#sharedPaths,
           replayProtection: options.replayProtection,
           fakeTcp,
         },
@@ -304,7 +304,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
             this.#pool.maintain(now);
             maintainKept(now);
             this.#wear.check(this.counters.totals);
-            this.#paths.look(link, link.remoteLabel, link.session.stats(), this.#resolved.session.mtu);
+            this.#paths.look(link, link.remoteLabel, link.session.stats(), this.#resolved.session.mtu, link.session.sharedPath);
           },
           onClosed: (error) => {
             this.#links.delete(link);

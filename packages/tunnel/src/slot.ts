@@ -210,7 +210,7 @@ export class Slot implements Task {
           pool.maintain(now);
           maintainKept(now);
           this.#shared.wear.check(this.#shared.counters.totals);
-          this.#shared.paths.look(link, link.remoteLabel, link.session.stats(), options.session.mtu);
+          this.#shared.paths.look(link, link.remoteLabel, link.session.stats(), options.session.mtu, link.session.sharedPath);
           // A heartbeat of its own is waiting, so it is not `settled`.
           const unused = link.smux.streamCount === 0 && link.session.drained;
           if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);

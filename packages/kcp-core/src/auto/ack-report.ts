@@ -19,6 +19,10 @@ export interface AckReport {
   limited: boolean;
   /** The program had no processor for a while: what waited for it looks as if it came late. */
   late: boolean;
+  /** Ms since the datagram with acknowledgements before; -1: no sign of how fast they come. */
+  gap: number;
+  /** Datagrams per segment, because of parity. */
+  overhead: number;
   /** Transmissions on their way. */
   inflight: number;
   /** The window in segments. */

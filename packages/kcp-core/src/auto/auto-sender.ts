@@ -19,9 +19,10 @@ import type { AckReport } from './ack-report.ts';
 import { CopyQueue } from './copy-queue.ts';
 import { retransmissionCopies, TailBudget, tailCopies } from './copy-rules.ts';
 import { InFlight } from './in-flight.ts';
-import type { KnownPath } from './known-path.ts';
+import { ParityChooser } from './parity-chooser.ts';
 import { ProbeTimer } from './probe-timer.ts';
-import { RateController } from './rate-controller.ts';
+import type { RateController } from './rate-controller.ts';
+import { type PathMember, SharedPath } from './shared-path.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Later transmissions whose acknowledgements make one lost; with parity, more than a group can hold back. */
@@ -32,7 +33,7 @@ const COPY_GAP = 3;
 const LATE = 8;
 
 /** Why the last flush sent no more. */
-type Blocked = 'nothing' | 'rate' | 'quota' | 'flight' | 'window' | 'application';
+type Blocked = 'nothing' | 'rate' | 'limit' | 'quota' | 'flight' | 'window' | 'application';
 
 /** Options of {@link AutoSender}. */
 export interface AutoOptions {
@@ -42,15 +43,15 @@ export interface AutoOptions {
   readonly parityShards?: number;
   /** Most that is sent, in full datagrams per ms (default: no limit). */
   readonly rateLimit?: number;
-  /** What was known of the path a while ago; half of it is believed until it is measured again. */
-  readonly known?: KnownPath;
+  /** The path, which other conversations of this end may use as well; by default one of its own. */
+  readonly path?: SharedPath;
 }
 
 /** The sender's half of a conversation that finds the rate of its path. */
 export class AutoSender implements SendStrategy {
   readonly window: SendWindow;
   readonly rtt: RttEstimator = new RttEstimator();
-  readonly controller: RateController;
+  readonly parity: ParityChooser;
   sndWnd: number = WND_SND;
   rmtWnd: number = WND_RCV;
   inflightLimit: number = Number.POSITIVE_INFINITY;
@@ -63,12 +64,15 @@ export class AutoSender implements SendStrategy {
   readonly #flying: InFlight;
   readonly #copies: CopyQueue = new CopyQueue();
   readonly #tail: TailBudget = new TailBudget();
-  readonly #tokens: TokenBucket;
+  readonly #path: SharedPath;
+  readonly #member: PathMember;
+  /** The conversation's own limit, and its tokens. */
+  readonly #rateLimit: number;
+  readonly #own: TokenBucket | undefined;
   readonly #probe: ProbeTimer = new ProbeTimer();
   #una: number;
   #heard = false;
-  #load = 0;
-  #limited = false;
+  #looks = 0;
   #blocked: Blocked = 'nothing';
   #idleAt = -1;
   /** When the last flush wanted the next one. */
@@ -84,6 +88,8 @@ export class AutoSender implements SendStrategy {
     next: 0,
     limited: false,
     late: false,
+    gap: -1,
+    overhead: 1,
     inflight: 0,
     window: 0,
     windowLimited: false,
@@ -97,9 +103,17 @@ export class AutoSender implements SendStrategy {
     this.window = new SendWindow(pool, startSn);
     this.#una = startSn;
     const { dataShards = 0, parityShards = 0 } = options;
-    this.controller = new RateController(dataShards, parityShards, options.known);
+    this.parity = new ParityChooser(dataShards, parityShards);
+    this.#path = options.path ?? new SharedPath();
+    this.#member = this.#path.join();
     this.#flying = new InFlight(this.window, this.controller.losses);
-    this.#tokens = new TokenBucket(options.rateLimit ?? Number.POSITIVE_INFINITY);
+    this.#rateLimit = options.rateLimit ?? Number.POSITIVE_INFINITY;
+    this.#own = options.rateLimit === undefined ? undefined : new TokenBucket();
+  }
+
+  /** What finds the rate, for all who share the path. */
+  get controller(): RateController {
+    return this.#path.controller;
   }
 
   get cwnd(): number {
@@ -138,7 +152,7 @@ export class AutoSender implements SendStrategy {
     const { window } = this;
     if (window.una === window.end) return Number.POSITIVE_INFINITY;
     // Without tokens, copies wait for them as well.
-    const next = this.#blocked === 'rate' ? this.#tokens.releaseAt(this.controller.pacing) : this.#copies.at;
+    const next = this.#tokensAt ?? this.#copies.at;
     return Math.min(this.#probe.at, this.#flying.detectAt, next);
   }
 
@@ -153,6 +167,7 @@ export class AutoSender implements SendStrategy {
     if (now >= this.#probe.at) this.#probeNow(now, writer);
     if (now >= this.#flying.detectAt) this.#flying.detect(now, this.#overtakenNow);
     this.#pump(now, writer);
+    this.#settle();
     this.#dueAt = this.earliest;
     return this.interval;
   }
@@ -162,6 +177,7 @@ export class AutoSender implements SendStrategy {
     this.#una = this.window.una;
     this.#flying.clear();
     this.#copies.clear();
+    this.#path.leave(this.#member);
     this.#probe.at = Number.POSITIVE_INFINITY;
   }
 
@@ -170,7 +186,7 @@ export class AutoSender implements SendStrategy {
   }
 
   get #overtakenNow(): number {
-    const { parity } = this.controller;
+    const { parity } = this;
     return parity.count > 0 ? Math.max(OVERTAKEN, parity.group + 2) : OVERTAKEN;
   }
 
@@ -183,6 +199,7 @@ export class AutoSender implements SendStrategy {
     flying.passUna(this.#una);
     if (flying.acked > 0) {
       this.#probe.heard(now);
+      this.#member.silent = false;
       flying.conclude(now, this.#overtakenNow);
       this.#armProbe(now);
     }
@@ -191,19 +208,20 @@ export class AutoSender implements SendStrategy {
     report.rtt = flying.rtt;
     report.acked = flying.acked;
     report.advanced = flying.advanced;
-    report.top = flying.top;
-    report.topSent = flying.topSent;
-    report.topLoad = flying.topLoad;
-    report.next = flying.transmissions.next;
-    report.limited = this.#limited;
     report.late = now > this.#dueAt + LATE;
-    report.inflight = flying.count;
+    report.overhead = this.parity.overhead;
     report.window = this.#windowSize;
     report.windowLimited = this.#blocked === 'window';
-    controller.onAck(report);
+    this.#settle();
+    this.#path.onAck(this.#member, report, flying.topOrder, flying.topSent, flying.topLoad);
     if (controller.roundEnded) {
       controller.roundEnded = false;
-      this.#limited = this.#blocked === 'window' || this.#blocked === 'application';
+      this.#path.beginRound(this.#member, this.#blocked === 'window' || this.#blocked === 'application');
+    }
+    if (this.#looks !== controller.looks) {
+      this.#looks = controller.looks;
+      const { rtt, losses, line, round } = controller;
+      this.parity.decide(round, losses.last, line, report.window, rtt.T + rtt.ackGap / 2);
     }
     flying.settle();
     // Kcp counts retransmissions by their cause.
@@ -211,20 +229,26 @@ export class AutoSender implements SendStrategy {
   }
 
   #pump(now: number, writer: PacketWriter): void {
-    const { window, controller } = this;
+    const { window } = this;
     const flying = this.#flying;
-    const tokens = this.#tokens;
-    if (tokens.refill(now, controller.pacing, this.#blocked === 'rate')) this.#limited = true;
+    const path = this.#path;
+    const member = this.#member;
+    this.#own?.refill(now, this.#rateLimit, this.#blocked === 'limit');
+    path.beginTurn(member, now);
     const size = this.#windowSize;
     this.#blocked = 'nothing';
     this.#quota.held = false;
     this.#quota.kept = 0;
     while (this.#blocked === 'nothing') {
-      if (!tokens.ready) {
+      if (this.#own?.ready === false) {
+        this.#blocked = 'limit';
+        // Alone, it fills all of the line that it may.
+        if (path.size > 1) path.noteLimited(member);
+      } else if (!path.hasToken(member, now)) {
         this.#blocked = 'rate';
       } else if (this.#copies.at <= now) {
         this.#copy(this.#copies.shift(), writer);
-      } else if (flying.count >= controller.cwnd) {
+      } else if (!path.hasFlight(member, flying.count)) {
         this.#blocked = 'flight';
       } else if (flying.lost.length > 0) {
         const sn = flying.lost.first;
@@ -235,10 +259,10 @@ export class AutoSender implements SendStrategy {
         this.#copies.add(now, COPY_GAP, sn, this.#copiesFor(sn));
       } else if (window.inflight >= size) {
         this.#blocked = 'window';
-        this.#limited = true;
+        path.noteLimited(member);
       } else if (window.queued === 0) {
         this.#blocked = 'application';
-        this.#limited = true;
+        path.noteLimited(member);
         this.#noteIdle();
       } else {
         const sn = window.nxt;
@@ -249,6 +273,18 @@ export class AutoSender implements SendStrategy {
         if (window.queued === 0) this.#copyTail(now, sn);
       }
     }
+    path.endTurn(member, this.#blocked === 'rate', this.#blocked === 'flight');
+  }
+
+  /** When there may be tokens again, if they are what is waited for. */
+  get #tokensAt(): number | undefined {
+    if (this.#blocked === 'rate') return this.#path.releaseAt(this.#member);
+    return this.#blocked === 'limit' ? this.#own?.releaseAt(this.#rateLimit) : undefined;
+  }
+
+  /** Tells the path what is on its way. */
+  #settle(): void {
+    this.#path.report(this.#member, this.#flying.count);
   }
 
   /** Whether the quota has nothing left for a segment: whoever set it says when to come again. */
@@ -256,7 +292,7 @@ export class AutoSender implements SendStrategy {
     if (!this.#quota.refuses(this.window.length[sn & this.window.mask]!)) return false;
     this.#blocked = 'quota';
     this.#quota.held = true;
-    this.#limited = true;
+    this.#path.noteLimited(this.#member);
     return true;
   }
 
@@ -265,7 +301,7 @@ export class AutoSender implements SendStrategy {
     const { window, controller } = this;
     if (this.#idleAt === window.nxt || this.#flying.count >= (controller.bw * this.#flying.srtt) / 2) return;
     this.#idleAt = window.nxt;
-    controller.parity.onIdle();
+    this.parity.onIdle();
   }
 
   #transmit(sn: number, now: number, writer: PacketWriter): void {
@@ -277,7 +313,7 @@ export class AutoSender implements SendStrategy {
     if (xmit > 1) this.#stats.retransSegs += 1;
     if (xmit >= DEADLINK) this.deadLink = true;
     this.#put(index, sn, writer);
-    this.#flying.note(sn, now, this.#load);
+    this.#flying.note(sn, now, this.#path.order++, this.#path.load);
     if (this.#probe.at === Number.POSITIVE_INFINITY) this.#armProbe(now);
   }
 
@@ -290,25 +326,25 @@ export class AutoSender implements SendStrategy {
 
   /** Writes a segment with the ts of its last transmission. */
   #put(index: number, sn: number, writer: PacketWriter): void {
-    const { window, controller } = this;
+    const { window, parity } = this;
     const length = window.length[index]!;
     writer.reserve(OVERHEAD + length);
     writer.header(CMD_PUSH, window.frg[index]!, window.ts[index]!, sn, length);
     writer.payload(this.#pool, window.slot[index]!, length);
     this.#stats.outSegs += 1;
     this.#quota.bytes -= OVERHEAD + length;
-    const load = InFlight.load(length, this.mss) * controller.parity.overhead;
-    this.#tokens.count -= load;
-    controller.parity.onSent(load);
-    this.#load += load;
+    const load = InFlight.load(length, this.mss) * parity.overhead;
+    this.#path.spend(this.#member, load);
+    if (this.#own !== undefined) this.#own.count -= load;
+    parity.onSent(load);
   }
 
   /** Copies of a retransmission; none where a queue stands, because more load makes it longer. */
   #copiesFor(sn: number): number {
-    const { rtt, losses, bw, parity } = this.controller;
+    const { rtt, losses, bw } = this.controller;
     if (rtt.queue > rtt.T / 4) return 0;
     // Ms until this hole closes the window, if its retransmission arrives.
-    const goodput = Math.max((bw * (1 - losses.loss)) / parity.overhead, 0.01);
+    const goodput = Math.max((bw * (1 - losses.loss)) / this.parity.overhead, 0.01);
     const slack = (serialDiff(sn, this.window.nxt) + this.#windowSize) / goodput - this.#flying.srtt;
     return retransmissionCopies(slack / this.#flying.srtt, losses.loss);
   }
@@ -339,9 +375,10 @@ export class AutoSender implements SendStrategy {
   /** Sends the oldest segments again; after a long silence everything is taken for lost. */
   #probeNow(now: number, writer: PacketWriter): void {
     const { window } = this;
+    this.#member.silent = true;
     if (this.#probe.expire(now)) {
       this.#flying.loseAll();
-      if (this.#probe.isNewSilence) this.controller.onSilence();
+      this.#path.noteSilence(now);
     }
     let left = this.#probe.segments;
     for (let sn = window.una; sn !== window.nxt && left > 0; sn = (sn + 1) >>> 0) {

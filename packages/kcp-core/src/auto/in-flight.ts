@@ -60,6 +60,11 @@ export class InFlight {
     return (OVERHEAD + length) / (OVERHEAD + mss);
   }
 
+  /** Number of the latest acknowledged transmission among those of the path; -1: none. */
+  get topOrder(): number {
+    return this.top < 0 ? -1 : this.transmissions.order[this.top & this.transmissions.mask]!;
+  }
+
   /** Load that had left up to the latest acknowledged transmission. */
   get topLoad(): number {
     return this.top < 0 ? 0 : this.transmissions.load[this.top & this.transmissions.mask]!;
@@ -81,7 +86,7 @@ export class InFlight {
         this.#reorder.note(this.topSent - sentAt, this.srtt);
       }
       if (regular && (this.rtt < 0 || now - sentAt < this.rtt)) this.rtt = now - sentAt;
-      if (transmissions.state[at] === LOST) this.#statistics.takeBack(txi);
+      if (transmissions.state[at] === LOST) this.#statistics.takeBack(transmissions.order[at]!);
       transmissions.state[at] = ACKED;
     } else {
       this.#acknowledgeEarlier(at, regular);
@@ -102,7 +107,7 @@ export class InFlight {
       const at = txi & transmissions.mask;
       const once = window.xmit[index] === 1;
       if (once && txi > this.top) this.#advance(txi, transmissions.sentAt[at]!);
-      if (transmissions.state[at] === LOST) this.#statistics.takeBack(txi);
+      if (transmissions.state[at] === LOST) this.#statistics.takeBack(transmissions.order[at]!);
       transmissions.state[at] = !once && transmissions.state[at] === OUT ? GONE : ACKED;
       this.#end(index);
     }
@@ -139,7 +144,7 @@ export class InFlight {
       const state = transmissions.state[at]!;
       if (state === ACKED) {
         if (txi > this.top) return;
-        statistics.resolve(txi, false);
+        statistics.resolve(transmissions.order[at]!, false);
       } else if (state === OUT) {
         const sentAt = transmissions.sentAt[at]!;
         const sure = txi + overtaken <= this.top && sentAt + reorder <= this.topSent;
@@ -150,7 +155,7 @@ export class InFlight {
         }
         this.#lose(txi, at);
         // What is only overdue may be late for any reason: it is no evidence.
-        if (sure) statistics.resolve(txi, true);
+        if (sure) statistics.resolve(transmissions.order[at]!, true);
       }
     }
   }
@@ -164,8 +169,8 @@ export class InFlight {
     }
   }
 
-  /** A segment leaves; `load` has left up to and with it. */
-  note(sn: number, now: number, load: number): void {
+  /** A segment leaves as number `order` of the path; `load` has left up to and with it. */
+  note(sn: number, now: number, order: number, load: number): void {
     const { marks, transmissions } = this;
     const index = sn & marks.mask;
     let before = -1;
@@ -177,7 +182,7 @@ export class InFlight {
     } else {
       marks.copied[index] = 0;
     }
-    marks.last[index] = transmissions.add(sn, now, load, before);
+    marks.last[index] = transmissions.add(sn, now, order, load, before);
     marks.lost[index] = 0;
     this.count += 1;
   }
@@ -202,7 +207,7 @@ export class InFlight {
     if (transmissions.knows(before)) {
       const index = before & transmissions.mask;
       if (transmissions.state[index] === LOST) {
-        this.#statistics.takeBack(before);
+        this.#statistics.takeBack(transmissions.order[index]!);
         transmissions.state[index] = ACKED;
       }
       if (regular) this.#reorder.note(this.topSent - transmissions.sentAt[index]!, this.srtt);

@@ -36,7 +36,6 @@ export class PathRtt {
   #long3 = INFINITE;
   #longAt = 0;
   #last = -1;
-  #ackedAt = 0;
   readonly #recent: WindowedMin = new WindowedMin();
 
   /** Whether there was a sample. */
@@ -64,10 +63,8 @@ export class PathRtt {
     return Math.max(0, this.jitter - 1) * Math.sqrt(8 / Math.max(4, this.#recent.count));
   }
 
-  /** A datagram acknowledged something. */
-  noteAcks(now: number): void {
-    const gap = now - this.#ackedAt;
-    this.#ackedAt = now;
+  /** A datagram acknowledged something, so many ms after the one before. */
+  noteGap(gap: number): void {
     if (gap < PAUSE_MS) this.ackGap += (Math.min(gap, GAP_MOST) - this.ackGap) / 16;
   }
 

@@ -18,11 +18,8 @@ const SILENCE_MS = 1000;
 export class ProbeTimer {
   /** When to probe, ms; `Infinity`: nothing is unanswered. */
   at: number = Number.POSITIVE_INFINITY;
-  /** Whether the silence that `expire` noticed is another than the one before. */
-  isNewSilence = false;
   #count = 0;
   #heardAt = 0;
-  #silenceOf = -1;
 
   /** Something was acknowledged. */
   heard(now: number): void {
@@ -40,10 +37,7 @@ export class ProbeTimer {
   /** The timer has run out. Returns whether nothing was heard for so long that all is taken for lost. */
   expire(now: number): boolean {
     this.#count += 1;
-    const silent = this.#count >= SILENCE_PROBES && now - this.#heardAt > SILENCE_MS;
-    this.isNewSilence = silent && this.#silenceOf !== this.#heardAt;
-    if (silent) this.#silenceOf = this.#heardAt;
-    return silent;
+    return this.#count >= SILENCE_PROBES && now - this.#heardAt > SILENCE_MS;
   }
 
   /** Segments to send again now. */

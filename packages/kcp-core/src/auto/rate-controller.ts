@@ -16,22 +16,16 @@
 
 import type { AckReport } from './ack-report.ts';
 import { Bandwidth } from './bandwidth.ts';
+import { GROWTH_MOST, Growth, START_ROUNDS, StartGrowth } from './growth.ts';
 import { type FirstFlight, firstFlight, type KnownPath } from './known-path.ts';
 import { LossStatistics } from './loss-statistics.ts';
-import { ParityChooser } from './parity-chooser.ts';
 import { PathRtt } from './path-rtt.ts';
 import { QueueOfOthers } from './queue-of-others.ts';
 
 const START_GAIN = 1.7;
-/** A round that brings less than this does not count as growth; so many without growth end a start. */
-const START_GROWTH = 1.25;
-const START_ROUNDS = 3;
 const TARGET = 1.25;
 const TARGET_LEAST = 1.5;
 const FEEDBACK = 0.5;
-/** Growth per round while the queue is below half of its target, and its end. */
-const GROWTH_STEP = 0.02;
-const GROWTH_MOST = 0.25;
 const DRAIN_EVERY = 4000;
 const DRAIN_GAIN = 0.5;
 const DRAIN_TO = 0.8;
@@ -43,10 +37,6 @@ const FLIGHT = 1.5;
 const FLIGHT_LEAST = 16;
 /** A queue above this many targets shows that the line has become slower. */
 const HIGH = 3;
-/** Rounds without growth after a cut. */
-const QUIET_ROUNDS = 10;
-/** How long the rate that overflowed a queue is approached slowly, in ms. */
-const CEILING_MS = 10_000;
 const RATE_LEAST = 0.02;
 
 /** Finds the rate of a path. */
@@ -55,39 +45,45 @@ export class RateController {
   pacing: number;
   /** Most transmissions on their way. */
   cwnd: number;
-  /** Set when a round has ended; the sender takes it back. */
+  /** Set when a round has ended; the path takes it back. */
   roundEnded = false;
+  /** Counts the times at which more is known of the losses: a reason to look at the parity. */
+  looks = 0;
   /** What is done now. */
   state: 'start' | 'cruise' | 'drain' = 'start';
   readonly losses: LossStatistics;
   readonly rtt: PathRtt = new PathRtt();
-  readonly parity: ParityChooser;
   readonly #bandwidth: Bandwidth = new Bandwidth();
   readonly #others: QueueOfOthers = new QueueOfOthers();
+  readonly #growth: Growth = new Growth();
+  readonly #startGrowth: StartGrowth = new StartGrowth();
   readonly #first: FirstFlight;
-  #fullBw = 0;
-  #fullRounds = 0;
-  #growth = 0;
-  #quiet = 0;
-  #ceiling: number = Number.POSITIVE_INFINITY;
-  #ceilingAt: number = Number.NEGATIVE_INFINITY;
   #drainAt = 0;
   /** Gain of a slow phase because of losses; 0: the drain is a plain one. */
   #slow = 0;
   #windowShare = 0;
 
-  /** @param dataShards - data packets of a FEC group, 0 without FEC; @param parityShards - most parity packets; @param known - where to begin */
-  constructor(dataShards: number, parityShards: number, known?: KnownPath) {
+  /** @param known - what was known of the path a while ago */
+  constructor(known?: KnownPath) {
     this.#first = firstFlight(known);
     this.pacing = this.#first.pacing;
     this.cwnd = this.#first.flight;
     this.losses = new LossStatistics(this.#first.loss);
-    this.parity = new ParityChooser(dataShards, parityShards);
   }
 
   /** The rate that the path takes; 0 before anything is known. */
   get bw(): number {
     return this.#bandwidth.rate;
+  }
+
+  /** Rounds so far. */
+  get round(): number {
+    return this.#bandwidth.round;
+  }
+
+  /** What the line may take: more than is seen where a window keeps us from filling it. */
+  get line(): number {
+    return this.bw * (this.#windowShare > 0.3 && this.rtt.queue < this.target ? GROWTH_MOST + 1 : 1);
   }
 
   /** The queueing delay that is wanted. */
@@ -99,8 +95,7 @@ export class RateController {
   onSilence(): void {
     this.state = 'start';
     this.#bandwidth.restart(this.bw / 2);
-    this.#fullBw = 0;
-    this.#fullRounds = 0;
+    this.#startGrowth.forget();
     this.rtt.clearQueue();
     this.losses.endProbe();
     this.#others.forget();
@@ -112,7 +107,7 @@ export class RateController {
   onAck(report: AckReport): void {
     const { rtt, losses } = this;
     const bandwidth = this.#bandwidth;
-    if (report.acked > 0) rtt.noteAcks(report.now);
+    if (report.gap >= 0) rtt.noteGap(report.gap);
     if (report.rtt >= 0 && !report.late) rtt.note(report.now, report.rtt);
     if (this.state === 'start' && this.bw > 0 && losses.overflowing) this.#slowDown(report, true);
     if (report.late) {
@@ -148,32 +143,21 @@ export class RateController {
     if (binned && this.state !== 'drain' && this.bw > 0 && losses.alarming) {
       this.#slowDown(report, losses.secondAlarm(report.now, Math.max(8 * rtt.T, 1000)));
     }
-    if (this.#quiet > 0) this.#quiet -= 1;
+    this.#growth.endRound();
     if (this.state === 'start') this.#lookForGrowth(report);
     else if (this.state === 'cruise') this.#cruise(report);
-    if (binned && !(this.state === 'start' && bandwidth.round < START_ROUNDS)) {
-      const line = this.bw * (this.#windowShare > 0.3 && rtt.queue < target ? GROWTH_MOST + 1 : 1);
-      this.parity.decide(bandwidth.round, losses.last, line, report.window, rtt.T + rtt.ackGap / 2);
-    }
+    if (binned && !(this.state === 'start' && bandwidth.round < START_ROUNDS)) this.looks += 1;
   }
 
   #lookForGrowth(report: AckReport): void {
-    if (this.bw > this.#fullBw * START_GROWTH) {
-      this.#fullBw = this.bw;
-      this.#fullRounds = 0;
-    } else if (!report.limited || this.#windowShare > 0.4) {
-      this.#fullRounds += 1;
-    }
-    if (this.#fullRounds >= START_ROUNDS && this.bw > 0) this.#drain(report);
+    this.#startGrowth.note(this.bw, !report.limited || this.#windowShare > 0.4);
+    if (this.#startGrowth.isOver && this.bw > 0) this.#drain(report);
   }
 
   #cruise(report: AckReport): void {
     const { now } = report;
     const { rtt, target } = this;
-    const nearCeiling = Math.abs(this.bw / this.#ceiling - 1) < 0.1 && now - this.#ceilingAt < CEILING_MS;
-    const step = nearCeiling ? GROWTH_STEP / 4 : GROWTH_STEP;
-    const grows = rtt.queue < target / 2 && this.#quiet === 0;
-    this.#growth = grows ? Math.min(GROWTH_MOST, this.#growth + step) : 0;
+    this.#growth.cruise(now, this.bw, rtt.queue < target / 2);
     this.#others.note(rtt.longQueue, target, this.bw);
     // We sent slowly and the queue stayed: other flows fill it, or the route is longer now.
     if (this.#others.isAnswered(this.#bandwidth.round) && rtt.base > rtt.longBase + target) {
@@ -191,16 +175,14 @@ export class RateController {
       // A start sends faster than the rate that it has seen: what did not fit is a share of that.
       const sent = this.state === 'start' ? START_GAIN : 1;
       this.#bandwidth.cut(this.bw * Math.min(1, sent * (1 - cut)), report.next);
-      this.#quiet = QUIET_ROUNDS;
-      this.#ceiling = this.bw;
-      this.#ceilingAt = report.now;
+      this.#growth.cut(this.bw, report.now);
     }
     this.#drain(report, SLOW_GAIN - Math.min(0.25, cut), before);
   }
 
   /** As much is lost although we send slowly, so the loss is the path's: what was taken away is given back. */
   readonly #restore = (bw: number): void => {
-    this.#quiet = 0;
+    this.#growth.resume();
     if (bw > this.bw) this.#bandwidth.reset(bw);
   };
 
@@ -209,7 +191,7 @@ export class RateController {
     if (this.state === 'start' || slow > 0) this.losses.forgetBefore(report.next);
     this.state = 'drain';
     this.#drainAt = report.now;
-    this.#growth = 0;
+    this.#growth.stop();
     this.#slow = slow;
     if (!this.#others.drainBegins()) this.rtt.nextBase();
     this.losses.startProbe(report.next, slow > 0, bw);
@@ -227,14 +209,14 @@ export class RateController {
     const { rtt, bw } = this;
     if (!rtt.known || bw === 0) return;
     this.pacing = Math.max(START_GAIN * bw, this.#first.pacing / 10);
-    this.cwnd = Math.max(this.#first.flight, (2.2 * bw * rtt.base) / this.parity.overhead + bw * rtt.ackGap);
+    this.cwnd = Math.max(this.#first.flight, (2.2 * bw * rtt.base) / report.overhead + bw * rtt.ackGap);
     const stands = rtt.queue > Math.max(2 * this.target, 0.1 * rtt.T);
     if (this.#bandwidth.round >= 1 && stands) this.#drain(report);
   }
 
   #decide(report: AckReport): void {
     const { rtt, bw, target } = this;
-    const { overhead } = this.parity;
+    const { overhead } = report;
     const bdp = (bw * rtt.base) / overhead;
     let gain = this.#slow > 0 ? this.#slow : DRAIN_GAIN;
     if (this.state === 'drain') {
@@ -252,10 +234,11 @@ export class RateController {
   #cruiseGain(report: AckReport, bdp: number): number {
     const { rtt, target } = this;
     const pull = (FEEDBACK * (target - rtt.queue)) / rtt.T;
-    let gain = Math.max(0.75, Math.min(1.25, 1 + (this.#growth > 0 ? Math.max(pull, this.#growth) : pull)));
-    if (this.#quiet > 0) gain = Math.min(1, gain);
+    const { share, quiet } = this.#growth;
+    let gain = Math.max(0.75, Math.min(1.25, 1 + (share > 0 ? Math.max(pull, share) : pull)));
+    if (quiet) gain = Math.min(1, gain);
     // Where the peer's window is the limit, it is filled again quickly: the line has room.
-    if (this.#windowShare > 0.25 && rtt.queue < target && report.now - this.#ceilingAt > CEILING_MS) {
+    if (this.#windowShare > 0.25 && rtt.queue < target && !this.#growth.isNearCut(report.now)) {
       gain = Math.max(gain, report.window < 1.5 * bdp ? 2 : 1.25);
     }
     return gain;

@@ -15,24 +15,18 @@ const ROUNDING = 1e-6;
 export class TokenBucket {
   /** Tokens now; below 0 after the last of a flush. */
   count: number = FIRST;
-  readonly #limit: number;
   #at = 0;
   #turn = TURN_LEAST;
 
-  /** @param limit - most tokens per ms */
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
   /**
-   * Earns what `rate` (tokens per ms) has brought since.
+   * Earns what `pace` (tokens per ms) has brought since.
    * @param waited - something waited for tokens, so the time that has passed is a turn of the program
    * @returns whether much was lost, because the program did not come back in time
    */
-  refill(now: number, rate: number, waited: boolean): boolean {
-    const passed = now - this.#at;
-    const pace = Math.min(rate, this.#limit);
-    this.#at = now;
+  refill(now: number, pace: number, waited: boolean): boolean {
+    // Conversations of other sockets may have begun their turn earlier.
+    const passed = Math.max(0, now - this.#at);
+    this.#at += passed;
     if (waited && passed > 0) this.#turn += (Math.min(TURN_MOST, Math.max(TURN_LEAST, passed)) - this.#turn) / 16;
     const most = Math.max(LEAST, pace * 2 * this.#turn);
     const earned = this.count + passed * pace;
@@ -46,8 +40,7 @@ export class TokenBucket {
   }
 
   /** When enough has come together to send: a datagram, at high rates what a millisecond brings. */
-  releaseAt(rate: number): number {
-    const pace = Math.min(rate, this.#limit);
+  releaseAt(pace: number): number {
     const wanted = Math.max(1, Math.min(pace, LEAST / 2));
     return this.#at + Math.max(0, wanted - this.count) / pace;
   }

@@ -35,6 +35,8 @@ export class Transmissions {
   sn: Uint32Array = new Uint32Array(CAPACITY_MIN);
   /** When it left, ms. */
   sentAt: Float64Array = new Float64Array(CAPACITY_MIN);
+  /** Its number among those of all who share the path. */
+  order: Float64Array = new Float64Array(CAPACITY_MIN);
   /** Load that had left up to and with it, in full datagrams. */
   load: Float64Array = new Float64Array(CAPACITY_MIN);
   /** Number of the transmission of the same segment before it; -1 for none. */
@@ -48,12 +50,13 @@ export class Transmissions {
   }
 
   /** Notes a transmission and returns its number. */
-  add(sn: number, now: number, load: number, before: number): number {
+  add(sn: number, now: number, order: number, load: number, before: number): number {
     if (this.next - this.head > this.mask) this.#grow();
     const txi = this.next;
     const index = txi & this.mask;
     this.sn[index] = sn;
     this.sentAt[index] = now;
+    this.order[index] = order;
     this.load[index] = load;
     this.before[index] = before;
     this.state[index] = OUT;
@@ -78,6 +81,7 @@ export class Transmissions {
     const to = (this.next - size) & (2 * size - 1);
     this.sn = moved(this.sn, new Uint32Array(2 * size), from, to, size);
     this.sentAt = moved(this.sentAt, new Float64Array(2 * size), from, to, size);
+    this.order = moved(this.order, new Float64Array(2 * size), from, to, size);
     this.load = moved(this.load, new Float64Array(2 * size), from, to, size);
     this.before = moved(this.before, new Float64Array(2 * size), from, to, size);
     this.state = moved(this.state, new Uint8Array(2 * size), from, to, size);

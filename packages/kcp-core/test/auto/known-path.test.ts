@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { firstFlight } from '../../src/auto/known-path.ts';
-import type { KnownPath } from '../../src/index.ts';
+import { type KnownPath, SharedPath } from '../../src/index.ts';
 import { Line, type LineOptions } from './line.ts';
 
 interface Start {
@@ -20,7 +20,7 @@ const datagrams = (megabits: number): number => (megabits * 125) / 1370;
 function start(options: LineOptions, until: number, known?: KnownPath): Start {
   const line = new Line({ queue: 1000, seed: 11, ...options });
   const flow = line.add(
-    { auto: known === undefined ? {} : { known }, interval: 10, sndWnd: 65_535, mtu: 1322 },
+    { auto: { path: new SharedPath(known) }, interval: 10, sndWnd: 65_535, mtu: 1322 },
     { mode: 'fast3', rcvWnd: 16_384, mtu: 1322, repeatsAcks: true },
   );
   let queue = 0;

@@ -143,6 +143,8 @@ export interface Flow {
   /** Keeps the sender's queue filled from this time on, ms. */
   bulkFrom: number;
   bulkUntil: number;
+  /** The peer has gone: what is sent to it crosses the line and is lost. */
+  gone: boolean;
 }
 
 /** A line and its flows. */
@@ -175,11 +177,17 @@ export class Line {
   add(sender: Partial<KcpOptions>, receiver: Partial<KcpOptions>, bulkFrom = 0): Flow {
     const conv = this.flows.length + 1;
     const flow: Flow = {
-      sender: new Kcp({ conv, stream: true, ...sender, sink: (packet) => this.#send(this.forth, packet, flow.receiver) }),
+      sender: new Kcp({
+        conv,
+        stream: true,
+        ...sender,
+        sink: (packet) => this.#send(this.forth, packet, flow.gone ? undefined : flow.receiver),
+      }),
       receiver: new Kcp({ conv, stream: true, ...receiver, sink: (packet) => this.#send(this.back, packet, flow.sender) }),
       received: 0,
       bulkFrom,
       bulkUntil: Number.POSITIVE_INFINITY,
+      gone: false,
     };
     flow.sender.deferFlush = true;
     flow.receiver.deferFlush = true;
@@ -242,9 +250,9 @@ export class Line {
     return fires;
   }
 
-  #send(direction: Direction, packet: Uint8Array, end: Kcp): void {
+  #send(direction: Direction, packet: Uint8Array, end: Kcp | undefined): void {
     const at = direction.carry(this.now, packet.length);
-    if (at !== undefined) this.#arrivals.push({ at, order: this.#order++, packet, end });
+    if (at !== undefined && end !== undefined) this.#arrivals.push({ at, order: this.#order++, packet, end });
   }
 
   /** When an end does what is due at `at`: then, or once it has the processor again. */
