@@ -1,5 +1,7 @@
 /** Virtual clock, seeded network, random numbers and byte helpers for the tests of all packages. */
+export { Bottleneck, type BottleneckOptions } from './bottleneck.ts';
 export { checkPattern, fillPattern, fromHex, patternBytes, toHex } from './bytes.ts';
+export { Capacity, type CapacityStep } from './capacity.ts';
 export { GO_NUMBERS, type GoNumber } from './go-numbers.ts';
 export { findLeaks, installPoolChecks, type ShardSlots, takeFaults } from './pool-checks.ts';
 export { median, quantile } from './quantile.ts';

@@ -1,11 +1,13 @@
 // What one direction of a path does to datagrams, without saying what carries them: SimNetwork puts it on a virtual
 // clock, the UDP relay on real sockets. A datagram meets, in this order:
 //
-//   black-out -> size limit -> bottleneck (rate and queue) -> loss, burst loss -> duplicate -> delay, jitter, reorder -> corrupt
+//   black-out -> size limit -> bottleneck (its own, or one it shares) -> loss, burst loss -> duplicate
+//   -> delay, jitter, reorder -> corrupt
 //
 // Each datagram is decided by random numbers of its own, taken from (seed, number of the datagram): changing one setting
 // does not change the fate that the other settings give to any datagram.
 
+import type { Bottleneck } from './bottleneck.ts';
 import { Random } from './random.ts';
 
 /** Takes a datagram that arrives at `at` (ms). The bytes are the receiver's to keep. */
@@ -30,7 +32,7 @@ export interface LinkStats {
   readonly lost: number;
   /** Lost by `setBurstLoss`. */
   readonly lostInBurst: number;
-  /** Refused by the full queue of `setRate`. */
+  /** Refused by the full queue of `setRate`, or by the bottleneck of `setBottleneck`. */
   readonly overflowed: number;
   /** Sent within a black-out. */
   readonly blackedOut: number;
@@ -78,6 +80,7 @@ export class SimLink {
   #reorderBy = 0;
   #bytesPerMs = Number.POSITIVE_INFINITY;
   #queueBytes = Number.POSITIVE_INFINITY;
+  #bottleneck: Bottleneck | undefined;
   #busyUntil = Number.NEGATIVE_INFINITY;
   #lastArrival = Number.NEGATIVE_INFINITY;
   #maxLength = Number.POSITIVE_INFINITY;
@@ -158,6 +161,12 @@ export class SimLink {
     return this;
   }
 
+  /** Leads the link through a narrow place, which other links may share; instead of `setRate`. `undefined`: no more. */
+  setBottleneck(bottleneck: Bottleneck | undefined): this {
+    this.#bottleneck = bottleneck;
+    return this;
+  }
+
   /** Drops datagrams of more than `bytes` bytes, as a path with a small MTU does (default no limit). */
   setMaxLength(bytes: number): this {
     this.#maxLength = checkAmount(bytes, 'bytes');
@@ -220,6 +229,10 @@ export class SimLink {
 
   /** Puts a datagram behind those that still go out; false when the queue has no room for it. */
   #enqueue(now: number, length: number): boolean {
+    if (this.#bottleneck !== undefined) {
+      this.#busyUntil = this.#bottleneck.enqueue(now, length);
+      return this.#busyUntil >= 0;
+    }
     if (this.#bytesPerMs === Number.POSITIVE_INFINITY) {
       this.#busyUntil = now;
       return true;

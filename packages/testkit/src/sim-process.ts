@@ -7,6 +7,7 @@
 // later time than the one before, as a real clock does, so that code which compares two readings of one
 // turn does here what it does there.
 
+import type { Random } from './random.ts';
 import type { VirtualClock, VirtualTimer } from './virtual-clock.ts';
 
 /** A callback that a {@link SimProcess} is still to run. */
@@ -32,6 +33,7 @@ export class SimProcess {
   #lastRead = Number.NEGATIVE_INFINITY;
   #killed = false;
   #pending = 0;
+  #lateness: { readonly random: Random; readonly least: number; readonly most: number } | undefined;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -68,6 +70,14 @@ export class SimProcess {
     this.#frozenUntil = Math.max(this.#frozenUntil, this.#clock.now + ms);
   }
 
+  /**
+   * Timers fire late from now on, as those of real programs do: each by `least` to `most` ms, drawn from `random`.
+   * What has no delay (what came in) is not late.
+   */
+  beLate(random: Random, least: number, most: number): void {
+    this.#lateness = { random, least, most };
+  }
+
   /** Puts the process's clock forward by `ms`, timers stay where they are: the time of a machine that slept. */
   jump(ms: number): void {
     this.#ahead += ms;
@@ -92,7 +102,9 @@ export class SimProcess {
   after(delay: number, callback: () => void): SimTimer {
     if (this.#killed) return { cancel: () => {} };
     let timer: VirtualTimer | undefined;
-    const due = this.now + delay;
+    const late = this.#lateness;
+    const wait = late === undefined || delay === 0 ? delay : delay + late.least + (late.most - late.least) * late.random.float();
+    const due = this.now + wait;
     const fire = (): void => {
       if (this.#killed) return;
       if (!this.running) {
@@ -109,8 +121,8 @@ export class SimProcess {
     };
     this.#pending += 1;
     // From the time that the process knows: a timer never fires before its deadline.
-    const behind = due - delay - this.#ahead - this.#clock.now;
-    timer = this.#clock.after(delay > 0 ? Math.max(LEAST_WAIT, behind + delay) : 0, fire);
+    const behind = due - wait - this.#ahead - this.#clock.now;
+    timer = this.#clock.after(wait > 0 ? Math.max(LEAST_WAIT, behind + wait) : 0, fire);
     return {
       cancel: () => {
         if (timer === undefined) return;
