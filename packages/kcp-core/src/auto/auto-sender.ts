@@ -198,7 +198,7 @@ export class AutoSender implements SendStrategy {
     flying.marks.fit();
     flying.passUna(this.#una);
     if (flying.acked > 0) {
-      this.#probe.heard(now);
+      if (this.#probe.heard(now, flying.srtt)) this.#path.noteOutage(now);
       this.#member.silent = false;
       flying.conclude(now, this.#overtakenNow);
       this.#armProbe(now);

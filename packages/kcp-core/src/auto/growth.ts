@@ -50,22 +50,31 @@ export class Growth {
   #quiet = 0;
   #ceiling: number = Number.POSITIVE_INFINITY;
   #ceilingAt: number = Number.NEGATIVE_INFINITY;
-
-  /** Whether a cut was made a few rounds ago. */
-  get quiet(): boolean {
-    return this.#quiet > 0;
-  }
+  /** Whether no queue was seen as it overflowed. */
+  #blind = false;
+  /** Whether the rate is close to that one. */
+  #near = false;
 
   /** Whether a queue overflowed a while ago. */
   isNearCut(now: number): boolean {
     return now - this.#ceilingAt <= CEILING_MS;
   }
 
-  /** The rate was cut to `bw`. */
-  cut(bw: number, now: number): void {
+  /** A rate was too high: none is added for some rounds. */
+  pause(): void {
     this.#quiet = QUIET_ROUNDS;
+  }
+
+  /** `bw` is what remains of a rate that overflowed a queue; `blind`: no queue was seen. */
+  remember(bw: number, now: number, blind: boolean): void {
     this.#ceiling = bw;
     this.#ceilingAt = now;
+    this.#blind = blind;
+  }
+
+  /** The same, seen in a round of cruise; a higher rate than the one that is remembered tells nothing. */
+  overflowed(bw: number, now: number, blind: boolean): void {
+    if (bw < this.#ceiling) this.remember(bw, now, blind);
   }
 
   /** A round has ended. */
@@ -75,8 +84,18 @@ export class Growth {
 
   /** A round of cruise has ended; `room`: there is next to no queue. */
   cruise(now: number, bw: number, room: boolean): void {
-    const near = Math.abs(bw / this.#ceiling - 1) < CEILING_NEAR && now - this.#ceilingAt < CEILING_MS;
-    this.share = room && this.#quiet === 0 ? Math.min(GROWTH_MOST, this.share + (near ? STEP / CEILING_SLOWLY : STEP)) : 0;
+    // At the rate that has overflowed a queue the steps are small, whatever they were on the way there.
+    const remembered = now - this.#ceilingAt < CEILING_MS && bw < (1 + CEILING_NEAR) * this.#ceiling;
+    this.#near = remembered && bw * (1 + this.share) > (1 - CEILING_NEAR) * this.#ceiling;
+    if (!room || this.#quiet > 0) this.share = 0;
+    else this.share = this.#near ? STEP / CEILING_SLOWLY : Math.min(GROWTH_MOST, this.share + STEP);
+  }
+
+  /** The most of a gain. */
+  limit(gain: number): number {
+    if (this.#quiet > 0) return Math.min(1, gain);
+    // Where it was too much before, an empty queue does not say that there is room: it may be a policer.
+    return this.#near && this.#blind ? Math.min(1 + this.share, gain) : gain;
   }
 
   /** The cut was wrong. */

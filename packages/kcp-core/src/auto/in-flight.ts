@@ -13,7 +13,7 @@ import type { LossStatistics } from './loss-statistics.ts';
 import { LostQueue } from './lost-queue.ts';
 import { ReorderWindow } from './reorder-window.ts';
 import { SegmentMarks } from './segment-marks.ts';
-import { ACKED, GONE, LOST, OUT, Transmissions } from './transmissions.ts';
+import { ACKED, GONE, LOST, MISSED, OUT, Transmissions } from './transmissions.ts';
 
 /** An undecided transmission is overdue after so many round trips and ms. */
 const OVERDUE_RTTS = 1.12;
@@ -31,6 +31,8 @@ export class InFlight {
   top = -1;
   /** When that one left, ms. */
   topSent: number = Number.NEGATIVE_INFINITY;
+  /** Load that had left up to and with it. */
+  topLoad = 0;
   /** When `detect` may find something without further acknowledgements, ms. */
   detectAt: number = Number.POSITIVE_INFINITY;
   /** Smoothed round-trip time in ms; 0 before the first sample. */
@@ -65,11 +67,6 @@ export class InFlight {
     return this.top < 0 ? -1 : this.transmissions.order[this.top & this.transmissions.mask]!;
   }
 
-  /** Load that had left up to the latest acknowledged transmission. */
-  get topLoad(): number {
-    return this.top < 0 ? 0 : this.transmissions.load[this.top & this.transmissions.mask]!;
-  }
-
   /** An ACK has arrived; `regular`: not rebuilt by FEC. Returns whether it tells anything. */
   acknowledge(sn: number, ts: number, now: number, regular: boolean): boolean {
     const window = this.#window;
@@ -78,7 +75,9 @@ export class InFlight {
     const index = sn & marks.mask;
     const txi = marks.last[index]!;
     const at = txi & transmissions.mask;
-    if (window.ts[index] === (ts | 0)) {
+    if (!transmissions.knows(txi)) {
+      // It waits to be sent again since long: the place of its transmission is another's now.
+    } else if (window.ts[index] === (ts | 0)) {
       const sentAt = transmissions.sentAt[at]!;
       if (txi > this.top) {
         this.#advance(txi, sentAt);
@@ -106,10 +105,11 @@ export class InFlight {
       const txi = marks.last[index]!;
       const at = txi & transmissions.mask;
       const once = window.xmit[index] === 1;
+      this.#end(index);
+      if (!transmissions.knows(txi)) continue;
       if (once && txi > this.top) this.#advance(txi, transmissions.sentAt[at]!);
       if (transmissions.state[at] === LOST) this.#statistics.takeBack(transmissions.order[at]!);
       transmissions.state[at] = !once && transmissions.state[at] === OUT ? GONE : ACKED;
-      this.#end(index);
     }
     window.acknowledge(una);
   }
@@ -155,7 +155,7 @@ export class InFlight {
         }
         this.#lose(txi, at);
         // What is only overdue may be late for any reason: it is no evidence.
-        if (sure) statistics.resolve(transmissions.order[at]!, true);
+        if (!sure || !statistics.resolve(transmissions.order[at]!, true)) transmissions.state[at] = MISSED;
       }
     }
   }
@@ -178,7 +178,7 @@ export class InFlight {
       before = marks.last[index]!;
       if (marks.lost[index] === 0) this.count -= 1;
       const at = before & transmissions.mask;
-      if (transmissions.state[at] === OUT) transmissions.state[at] = GONE;
+      if (transmissions.knows(before) && transmissions.state[at] === OUT) transmissions.state[at] = GONE;
     } else {
       marks.copied[index] = 0;
     }
@@ -223,6 +223,7 @@ export class InFlight {
   #advance(txi: number, sentAt: number): void {
     this.top = txi;
     this.topSent = sentAt;
+    this.topLoad = this.transmissions.load[txi & this.transmissions.mask]!;
     this.advanced = true;
   }
 

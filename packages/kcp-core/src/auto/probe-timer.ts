@@ -10,7 +10,10 @@ const LONGEST = 1500;
 const EARLY_MS = 3000;
 const EARLY_GROWTH = 4;
 const LATE_GROWTH = 8;
-/** So many probes and ms without an answer are a silence. */
+/** So many ms and round trips without an answer, although one is asked for, are an outage when one comes after all. */
+const OUTAGE_MS = 250;
+const OUTAGE_RTTS = 2;
+/** So many are a silence. */
 const SILENCE_PROBES = 4;
 const SILENCE_MS = 1000;
 
@@ -20,15 +23,20 @@ export class ProbeTimer {
   at: number = Number.POSITIVE_INFINITY;
   #count = 0;
   #heardAt = 0;
+  /** Since when an answer is waited for. */
+  #since = 0;
 
-  /** Something was acknowledged. */
-  heard(now: number): void {
+  /** Something was acknowledged. Returns whether that ends an outage: the path was not there for a while. */
+  heard(now: number, srtt: number): boolean {
+    const outage = this.#count > 0 && now - this.#since > OUTAGE_MS + OUTAGE_RTTS * srtt;
     this.#heardAt = now;
     this.#count = 0;
+    return outage;
   }
 
   /** Sets the timer. */
   arm(now: number, srtt: number, rttvar: number, ackGap: number): void {
+    if (this.#count === 0) this.#since = now;
     const wait = srtt > 0 ? srtt + Math.max(4 * rttvar, 10) + Math.min(ackGap, 40) + 10 : FIRST;
     const growth = Math.min(this.#count, now - this.#heardAt < EARLY_MS ? EARLY_GROWTH : LATE_GROWTH);
     this.at = now + Math.min(LONGEST, wait * GROWTH ** growth);

@@ -32,12 +32,21 @@ const DRAIN_TO = 0.8;
 /** A slow phase because of losses. */
 const SLOW_GAIN = 0.75;
 const SLOW_TO = 0.97;
+/**
+ * Above this loss it takes more to believe that it is the path's own: a slow phase of so many ms, because
+ * all who send too fast together must be slow at one time, and not more often than so.
+ */
+const HEAVY = 0.1;
+const SLOW_LEAST = 600;
+const ASK_EVERY = 4000;
 /** In flight at most, in bandwidth-delay products: only safety for when acknowledgements stop. */
 const FLIGHT = 1.5;
 const FLIGHT_LEAST = 16;
 /** A queue above this many targets shows that the line has become slower. */
 const HIGH = 3;
 const RATE_LEAST = 0.02;
+/** Share of a start's rate that is kept at least when it overflows. */
+const ARRIVED_LEAST = 0.05;
 
 /** Finds the rate of a path. */
 export class RateController {
@@ -62,6 +71,14 @@ export class RateController {
   /** Gain of a slow phase because of losses; 0: the drain is a plain one. */
   #slow = 0;
   #windowShare = 0;
+  /** When it was last asked whether many losses are the path's own, ms. */
+  #askedAt: number = Number.NEGATIVE_INFINITY;
+  /** Ms that the slow phase takes at least. */
+  #slowLeast = 0;
+  /** There was a silence since anything was known. */
+  #silent = false;
+  /** The slow phase has interrupted a start, of a path whose own loss was not known. */
+  #searching = false;
 
   /** @param known - what was known of the path a while ago */
   constructor(known?: KnownPath) {
@@ -86,6 +103,16 @@ export class RateController {
     return this.bw * (this.#windowShare > 0.3 && this.rtt.queue < this.target ? GROWTH_MOST + 1 : 1);
   }
 
+  /** Whether this is a slow phase of many rounds. */
+  get #isSlow(): boolean {
+    return this.state === 'drain' && this.#slow > 0 && this.#slowLeast > 0;
+  }
+
+  /** Whether a queue stands, whoever fills it. */
+  get #crowded(): boolean {
+    return this.rtt.longQueue > 2 * this.target;
+  }
+
   /** The queueing delay that is wanted. */
   get target(): number {
     return Math.max(TARGET_LEAST, TARGET * Math.sqrt(this.rtt.T / Math.max(this.bw, 0.01))) + this.rtt.uncertainty;
@@ -94,6 +121,7 @@ export class RateController {
   /** Nothing was heard for long: begin again at half of the rate. */
   onSilence(): void {
     this.state = 'start';
+    this.#silent = this.bw > 0;
     this.#bandwidth.restart(this.bw / 2);
     this.#startGrowth.forget();
     this.rtt.clearQueue();
@@ -101,6 +129,14 @@ export class RateController {
     this.#others.forget();
     this.cwnd = FLIGHT_LEAST;
     this.pacing = Math.max(this.bw, RATE_LEAST);
+  }
+
+  /** After a while without the path something arrives: what was lost meanwhile, before transmission `next`, shows nothing. */
+  onOutage(next: number): void {
+    this.losses.forgetBefore(next);
+    // The path may be another one now.
+    this.rtt.freshBase();
+    if (this.state !== 'start') this.onSilence();
   }
 
   /** Takes what one datagram told. */
@@ -132,11 +168,15 @@ export class RateController {
     bandwidth.round += 1;
     this.roundEnded = true;
     const binned = losses.endBin(report.now);
-    if (losses.probeIsOver(report.top)) losses.learn(rtt.longQueue > 2 * target, this.#restore);
+    if (losses.probeIsOver(report.top)) losses.learn(this.#crowded, this.#restore);
     this.#windowShare += ((report.windowLimited ? 1 : 0) - this.#windowShare) / 4;
     // While a queue stands, what is lost beyond the path's own loss did not fit: it is no part of the rate.
-    if (rtt.longQueue > 2 * target && this.state !== 'start') sample *= 1 - losses.overload;
-    const raisesOnly = this.state === 'start' || (report.limited && rtt.queue < 2 * target);
+    // Much more than that did not fit in any case.
+    const overflow = binned ? losses.overflow : 0;
+    if (this.state !== 'start') sample *= 1 - Math.max(this.#crowded ? losses.overload : 0, overflow);
+    if (overflow > 0 && this.state === 'cruise') this.#growth.overflowed(sample, report.now, !this.#crowded);
+    // In a long slow phase they are what we sent.
+    const raisesOnly = this.state === 'start' || this.#isSlow || (report.limited && rtt.queue < 2 * target);
     // A few messages show nothing of a line that was never filled.
     const shows = this.state !== 'start' || !(report.limited && bandwidth.isSparse(report));
     if (shows) bandwidth.take(sample, raisesOnly, rtt.queue > Math.max(HIGH * target, rtt.T / 4));
@@ -159,34 +199,50 @@ export class RateController {
     const { rtt, target } = this;
     this.#growth.cruise(now, this.bw, rtt.queue < target / 2);
     this.#others.note(rtt.longQueue, target, this.bw);
-    // We sent slowly and the queue stayed: other flows fill it, or the route is longer now.
-    if (this.#others.isAnswered(this.#bandwidth.round) && rtt.base > rtt.longBase + target) {
+    // We sent slowly and the queue stayed: other flows fill it, or the route is longer now. But where
+    // much is lost, slowly was still too fast.
+    const stays = rtt.base > rtt.longBase + target && this.losses.overflow === 0;
+    if (this.#others.isAnswered(this.#bandwidth.round) && stays) {
       this.#bandwidth.reset(this.#others.restored(this.bw));
     }
     const due = now - this.#drainAt > Math.max(DRAIN_EVERY, 16 * rtt.T);
     if (due || this.#others.isLong) this.#drain(report);
   }
 
-  /** More is lost than the path loses by itself: look whether that goes away when we send slowly, and `act` on it. */
-  #slowDown(report: AckReport, act: boolean): void {
+  /** More is lost than the path loses by itself: look whether that goes away when we send slowly, and act on it at the `second` time. */
+  #slowDown(report: AckReport, second: boolean): void {
     const before = this.bw;
     const { cut } = this.losses;
-    if (act) {
+    const heavy = this.state === 'cruise' && this.losses.last > HEAVY;
+    const asks = !heavy || report.now - this.#askedAt > ASK_EVERY;
+    if (second || !asks) {
       // A start sends faster than the rate that it has seen: what did not fit is a share of that.
-      const sent = this.state === 'start' ? START_GAIN : 1;
-      this.#bandwidth.cut(this.bw * Math.min(1, sent * (1 - cut)), report.next);
-      this.#growth.cut(this.bw, report.now);
+      // Of the first flight, whose rate is no guess from what we have seen, just that share has arrived.
+      const { losses } = this;
+      const arrived = Math.max(ARRIVED_LEAST, 1 - losses.beyond);
+      const left =
+        this.state !== 'start' ? (this.#crowded && losses.overflow > 0 ? arrived : 1 - cut) : (losses.known ? START_GAIN : 1) * arrived;
+      this.#bandwidth.cut(this.bw * Math.min(1, left), report.next);
+      this.#searching = this.state === 'start' && !losses.known;
+      this.#growth.pause();
+      // What a start has seen is too little for a memory.
+      if (this.state !== 'start') this.#growth.remember(this.bw, report.now, !this.#crowded);
     }
-    this.#drain(report, SLOW_GAIN - Math.min(0.25, cut), before);
+    if (heavy && asks) this.#askedAt = report.now;
+    this.#slowLeast = heavy && asks ? SLOW_LEAST : 0;
+    this.#drain(report, SLOW_GAIN - Math.min(0.25, cut), asks ? before : 0);
   }
 
   /** As much is lost although we send slowly, so the loss is the path's: what was taken away is given back. */
   readonly #restore = (bw: number): void => {
     this.#growth.resume();
     if (bw > this.bw) this.#bandwidth.reset(bw);
+    // A start that ended because of them goes on.
+    if (this.#searching) this.state = 'start';
+    this.#searching = false;
   };
 
-  /** Begins a slow phase; `slow` > 0: because of losses, and `bw` comes back when they do not go away. */
+  /** Begins a slow phase; `slow` > 0: because of losses, and `bw`, if it is not 0, comes back when they do not go away. */
   #drain(report: AckReport, slow = 0, bw = 0): void {
     if (this.state === 'start' || slow > 0) this.losses.forgetBefore(report.next);
     this.state = 'drain';
@@ -194,7 +250,7 @@ export class RateController {
     this.#growth.stop();
     this.#slow = slow;
     if (!this.#others.drainBegins()) this.rtt.nextBase();
-    this.losses.startProbe(report.next, slow > 0, bw);
+    this.losses.startProbe(report.next, slow > 0, bw, Math.min(1, (this.bw * slow) / this.pacing));
   }
 
   #endDrain(report: AckReport): void {
@@ -208,8 +264,9 @@ export class RateController {
   #decideStart(report: AckReport): void {
     const { rtt, bw } = this;
     if (!rtt.known || bw === 0) return;
-    this.pacing = Math.max(START_GAIN * bw, this.#first.pacing / 10);
-    this.cwnd = Math.max(this.#first.flight, (2.2 * bw * rtt.base) / report.overhead + bw * rtt.ackGap);
+    // Before anything is known it is a guess; after a silence it is what was known.
+    this.pacing = Math.max(START_GAIN * bw, this.#silent ? RATE_LEAST : this.#first.pacing / 10);
+    this.cwnd = Math.max(this.#silent ? FLIGHT_LEAST : this.#first.flight, (2.2 * bw * rtt.base) / report.overhead + bw * rtt.ackGap);
     const stands = rtt.queue > Math.max(2 * this.target, 0.1 * rtt.T);
     if (this.#bandwidth.round >= 1 && stands) this.#drain(report);
   }
@@ -222,7 +279,8 @@ export class RateController {
     if (this.state === 'drain') {
       const elapsed = report.now - this.#drainAt;
       const empty = report.inflight <= (this.#slow > 0 ? SLOW_TO : DRAIN_TO) * bdp + (bw * rtt.ackGap) / 2;
-      if ((empty && elapsed >= (this.#slow > 0 ? rtt.T : 0)) || elapsed >= 2 * rtt.T) this.#endDrain(report);
+      const least = this.#slow > 0 ? Math.max(rtt.T, this.#slowLeast) : 0;
+      if ((empty && elapsed >= least) || elapsed >= Math.max(2 * rtt.T, least)) this.#endDrain(report);
     } else {
       gain = this.#cruiseGain(report, bdp);
     }
@@ -234,9 +292,9 @@ export class RateController {
   #cruiseGain(report: AckReport, bdp: number): number {
     const { rtt, target } = this;
     const pull = (FEEDBACK * (target - rtt.queue)) / rtt.T;
-    const { share, quiet } = this.#growth;
+    const { share } = this.#growth;
     let gain = Math.max(0.75, Math.min(1.25, 1 + (share > 0 ? Math.max(pull, share) : pull)));
-    if (quiet) gain = Math.min(1, gain);
+    gain = this.#growth.limit(gain);
     // Where the peer's window is the limit, it is filled again quickly: the line has room.
     if (this.#windowShare > 0.25 && rtt.queue < target && !this.#growth.isNearCut(report.now)) {
       gain = Math.max(gain, report.window < 1.5 * bdp ? 2 : 1.25);

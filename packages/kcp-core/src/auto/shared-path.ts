@@ -22,6 +22,8 @@ const AHEAD_MOST = 8;
 const BORROW = 2;
 /** Transmissions that a member may have on its way however many the others have. */
 const OWN_FLIGHT = 4;
+/** Another member heard within so many ms shows that the path is there. */
+const OUTAGE = 250;
 /** Who did not look for its turn for so many ms does not wait, whatever it has said. */
 const WAIT_MOST = 50;
 /** Ms without a word from any member's peer that are a silence of the path. */
@@ -158,6 +160,12 @@ export class SharedPath {
     if (now - this.#heardAt <= SILENCE || this.#silenceOf === this.#heardAt) return;
     this.#silenceOf = this.#heardAt;
     this.controller.onSilence();
+  }
+
+  /** A member hears again of a peer that was not there for a while. Where another was heard meanwhile, the path was. */
+  noteOutage(now: number): void {
+    if (this.#members.length > 1 && now - this.#heardAt < OUTAGE) return;
+    this.controller.onOutage(this.order);
   }
 
   /** A member looks for its turn. */

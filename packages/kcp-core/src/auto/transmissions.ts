@@ -18,6 +18,8 @@ export const ACKED = 1;
 export const LOST = 2;
 /** Nothing can be learned of it any more. */
 export const GONE = 3;
+/** It is taken for lost, and was not counted as such. */
+export const MISSED = 4;
 
 const CAPACITY_MIN = 64;
 /** Transmissions that are remembered at most, and so the most that may be undecided. */
@@ -41,7 +43,7 @@ export class Transmissions {
   load: Float64Array = new Float64Array(CAPACITY_MIN);
   /** Number of the transmission of the same segment before it; -1 for none. */
   before: Float64Array = new Float64Array(CAPACITY_MIN);
-  /** OUT, ACKED, LOST or GONE. */
+  /** OUT, ACKED, LOST, GONE or MISSED. */
   state: Uint8Array = new Uint8Array(CAPACITY_MIN);
 
   /** Whether `txi` is remembered. */

@@ -113,6 +113,41 @@ test.each([
   expect(((flow.received - before) * 8) / 3000 / 1000).toBeGreaterThan(0.8 * 94);
 });
 
+// Before, what the first flight lost in a short queue was taken for the path's own loss, and two to five
+// times what the line carries was sent for good.
+test.each([
+  { rate: 1.2, rtt: 8, queue: 12 },
+  { rate: 2, rtt: 30, queue: 20 },
+  { rate: 1, rtt: 54, queue: 20 },
+])('$rate Mbit/s, $rtt ms and a queue of $queue: a start that overflows is forgotten', ({ rate, rtt, queue }) => {
+  const line = new Line({ rate, rtt, queue, seed: 11 });
+  const flow = line.add(SENDER, RECEIVER);
+  line.run(5000);
+  const { received } = flow;
+  const { retransSegs, outSegs } = flow.sender.stats;
+  line.run(11_000);
+  expect(((flow.received - received) * 8) / 6000 / 1000).toBeGreaterThan(0.7 * rate);
+  expect(flow.sender.stats.retransSegs - retransSegs).toBeLessThan(0.15 * (flow.sender.stats.outSegs - outSegs));
+});
+
+// Before, a segment that had waited long to be sent again spoiled the place of a later transmission,
+// which then was in flight for ever, and the flight was full.
+test.each([1, 2, 3, 4])('an outage behind a short queue leaves nothing in flight (seed %i)', (seed) => {
+  const line = new Line({ rate: 1.2, rtt: 124, queue: 15, loss: 0.04, seed });
+  const flow = line.add(SENDER, RECEIVER);
+  flow.bulkUntil = 9000;
+  line.run(1700);
+  line.options.up = false;
+  line.run(4000);
+  line.options.up = true;
+  line.run(9000);
+  const { received } = flow;
+  line.run(10_500);
+  expect(flow.received).toBeGreaterThan(received);
+  line.run(40_000);
+  expect(flow.sender.waitSnd).toBe(0);
+});
+
 test('what is read is what was sent, whatever is lost, reordered and cut off', () => {
   const line = new Line({ rate: 20, rtt: 50, loss: 0.15, burst: 3, jitter: 20, queue: 30, seed: 9 });
   const flow = line.add(SENDER, RECEIVER, Number.POSITIVE_INFINITY);
