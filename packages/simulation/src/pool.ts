@@ -1,6 +1,7 @@
 // Threads that run plans. A run that never returns is a finding like any other: its thread is ended and replaced.
 
 import { Worker } from 'node:worker_threads';
+import type { LinePlan } from './lines/plan.ts';
 import type { Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
 
@@ -19,7 +20,7 @@ export class Pool {
   }
 
   /** Runs a plan on the next thread that is free. */
-  async run(plan: Plan): Promise<Outcome> {
+  async run(plan: Plan | LinePlan): Promise<Outcome> {
     let worker = this.#idle.pop() ?? (await new Promise<Worker>((resolve) => this.#waiting.push(resolve)));
     try {
       return await outcomeOf(worker, plan);
@@ -48,7 +49,7 @@ export class Pool {
   }
 }
 
-function outcomeOf(worker: Worker, plan: Plan): Promise<Outcome> {
+function outcomeOf(worker: Worker, plan: Plan | LinePlan): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       clearTimeout(timer);

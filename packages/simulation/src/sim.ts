@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { endWithMistake, parseToolFlags } from '@kcptun/testkit/node';
 import { drawPlan } from './draw-plan.ts';
+import { tryLine, tryLines } from './lines/try-lines.ts';
 import type { Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
 import { Pool } from './pool.ts';
@@ -14,7 +15,9 @@ import { reducePlan } from './reduce.ts';
 import { runPlan } from './run-plan.ts';
 
 const USAGE = `usage: npm run sim -- --seeds 1000 [--from SEED] [--jobs N] [--keep FOLDER]     tries seeds; by default from a random one on
-       npm run sim -- --seed SEED | --plan FILE [--trace] [--datagrams] [--reduce]    replays one; --trace shows what happened when`;
+       npm run sim -- --seed SEED | --plan FILE [--trace] [--datagrams] [--reduce]    replays one; --trace shows what happened when
+       npm run sim -- --lines --seeds 1000 [--from SEED] [--jobs N] | --lines --seed SEED
+                                          mode auto over bottlenecks that tunnels and TCP share; one line for each violation`;
 
 const REGRESSIONS = fileURLToPath(new URL('../regressions', import.meta.url));
 /** Seeds that fail in one call, after which it ends. */
@@ -32,22 +35,40 @@ const values = parseToolFlags(USAGE, {
   trace: { type: 'boolean' },
   datagrams: { type: 'boolean' },
   reduce: { type: 'boolean' },
+  lines: { type: 'boolean' },
 });
 
-if (values.plan !== undefined) {
+if (values.lines === true) {
+  await lines();
+} else if (values.plan !== undefined) {
   await replay(readPlan(values.plan), basename(values.plan));
 } else if (values.seed !== undefined) {
   const seed = number('seed', values.seed);
   await replay(drawPlan(seed), `seed ${seed}`);
 } else if (values.seeds !== undefined) {
-  const from = values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : number('from', values.from);
-  await trySeeds(from, number('seeds', values.seeds));
+  await trySeeds(firstSeed(), number('seeds', values.seeds), jobs());
 } else {
   endWithMistake(USAGE, 'one of --seeds, --seed and --plan is needed');
 }
 
 function number(name: string, text: string): number {
   return /^\d+$/.test(text) ? Number(text) : endWithMistake(USAGE, `--${name} ${text}: a whole number is needed`);
+}
+
+async function lines(): Promise<void> {
+  let well: boolean;
+  if (values.seed !== undefined) well = await tryLine(number('seed', values.seed));
+  else if (values.seeds !== undefined) well = await tryLines(firstSeed(), number('seeds', values.seeds), jobs());
+  else endWithMistake(USAGE, '--lines needs --seeds or --seed');
+  if (!well) process.exitCode = 1;
+}
+
+function firstSeed(): number {
+  return values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : number('from', values.from);
+}
+
+function jobs(): number {
+  return Math.max(1, values.jobs === undefined ? availableParallelism() : number('jobs', values.jobs));
 }
 
 function readPlan(file: string): Plan {
@@ -69,8 +90,7 @@ async function replay(plan: Plan, name: string): Promise<void> {
   if (values.reduce === true) await reduceAndKeep(plan, outcome, (candidate) => runPlan(candidate));
 }
 
-async function trySeeds(from: number, count: number): Promise<void> {
-  const jobs = Math.max(1, values.jobs === undefined ? availableParallelism() : number('jobs', values.jobs));
+async function trySeeds(from: number, count: number, jobs: number): Promise<void> {
   console.log(`seeds ${from} to ${from + count - 1}, ${jobs} threads`);
   const pool = new Pool(jobs);
   const started = performance.now();
