@@ -108,7 +108,7 @@ describe('the oracles', () => {
 
   test('see one that stops', async () => {
     plant((controller, now) => {
-      if (now > 5500) controller.cwnd = 0;
+      if (now > 5500) controller.pacing = 0.0001;
     });
     expect(await oraclesOf({ ...LINE, until: 9000 })).toContain('stuck');
   });

@@ -12,15 +12,17 @@ import { SendWindow } from '../../src/send-window.ts';
 function afterLoss(): { flying: InFlight; window: SendWindow; send: (sn: number) => void; now: () => number } {
   const window = new SendWindow(new SegmentPool(), 0);
   for (let sn = 0; sn < 200; sn++) window.push(Uint8Array.of(1), 0, 1, 0);
-  const flying = new InFlight(window, new LossStatistics());
+  const flying = new InFlight(window, new LossStatistics(0.01));
   let now = 0;
+  let order = 0;
   const send = (sn: number): void => {
     now += 1;
     if (sn === window.nxt) window.admit(window.inflight + 1);
     flying.marks.fit();
     window.xmit[sn & window.mask]! += 1;
     window.ts[sn & window.mask] = now;
-    flying.note(sn, now, now);
+    flying.note(sn, now, order, now);
+    order += 1;
   };
   for (let sn = 0; sn < 63; sn++) send(sn);
   for (let sn = 1; sn < 63; sn++) {
