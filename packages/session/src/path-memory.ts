@@ -45,6 +45,11 @@ export class PathMemory {
     });
   }
 
+  /** What is known of an address is true no more. */
+  forget(address: string): void {
+    this.#entries.delete(address);
+  }
+
   /** What is known of the path to `address` at `now` (ms), if that is not too old. */
   recall(address: string, now: number): KnownPath | undefined {
     const entry = this.#entries.get(address);

@@ -16,6 +16,10 @@ export interface PathEstimate {
   readonly loss: number;
   /** Parity packets of a group. */
   readonly parity: number;
+  /** How often the path was throttled: its rate fell, and neither losses nor a queue explain that. */
+  readonly throttled: number;
+  /** The rate before the last time. */
+  readonly unthrottledRate: number;
   /** `start`: the rate is still looked for; `drain`: a moment of sending slowly; `cruise`: all the rest. */
   readonly state: 'start' | 'cruise' | 'drain';
 }
@@ -49,7 +53,10 @@ export function statsOf(conv: number, kcp: Kcp, inflightLimit: number, fecRecove
   const stats = { conv, srtt, rto, waitSnd, inflightLimit, inflight, sndWnd, rmtWnd, ...counts };
   if (kcp.auto === undefined) return stats;
   const { bw, rtt, losses, state } = kcp.auto.controller;
+  const { events, before } = kcp.auto.path.throttle;
+  const throttle = { throttled: events, unthrottledRate: before * datagram * 1000 };
   const auto = {
+    ...throttle,
     rate: bw * datagram * 1000,
     roundTrip: rtt.base,
     queue: rtt.queue,

@@ -35,9 +35,18 @@ export class SharedPaths {
     return new PathUse(this, address, path, now);
   }
 
-  /** @internal Takes what was found. */
-  note(address: string, known: KnownPath, now: number): void {
-    this.memory.remember(address, known, now);
+  /** Whoever opens from now on begins anew, beside the sessions of `path`: they use another port, which may be another path. */
+  renew(path: object): void {
+    for (const [address, open] of this.#open) {
+      if (open !== path) continue;
+      this.#open.delete(address);
+      this.memory.forget(address);
+    }
+  }
+
+  /** @internal Takes what was found, unless others have begun anew. */
+  note(address: string, path: SharedPath, known: KnownPath, now: number): void {
+    if (this.#open.get(address) === path) this.memory.remember(address, known, now);
   }
 
   /** @internal A session has left `path`. */
@@ -83,6 +92,6 @@ export class PathUse {
   #write(now: number): void {
     const { bw, rtt, losses, state } = this.path.controller;
     if (state === 'start' || this.#moved) return;
-    this.#paths.note(this.#address, { rate: bw, roundTrip: rtt.base, loss: losses.loss }, now);
+    this.#paths.note(this.#address, this.path, { rate: bw, roundTrip: rtt.base, loss: losses.loss }, now);
   }
 }

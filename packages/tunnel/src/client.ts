@@ -31,6 +31,10 @@ import { SleepWatch } from './sleep-watch.ts';
 import { Slot } from './slot.ts';
 import { SocketNotes } from './socket-notes.ts';
 
+/** What a client does about a throttled path. */
+const OTHER_PORT = '; new connections go to another port';
+const A_RANGE = '; with a range of ports at both ends (host:from-to), new connections would go to another one';
+
 /** A running client. Emits the events of {@link TunnelEvents}. */
 export class TunnelClient extends EventEmitter<TunnelEvents> {
   readonly counters: Counters = new Counters();
@@ -42,6 +46,7 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
   readonly #sleep: SleepWatch;
   readonly #pool: ChunkPool = new ChunkPool();
   readonly #segments: SegmentPool = new SegmentPool();
+  readonly #sharedPaths: SharedPaths = new SharedPaths();
   #crypt: PacketCrypt | undefined;
   #sessions: SessionPool | undefined;
   #listener: ByteListener | undefined;
@@ -111,14 +116,15 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       counters: this.counters,
       flight: new FlightBudget(options.session.inflightFloor),
       segments: this.#segments,
-      sharedPaths: new SharedPaths(),
+      sharedPaths: this.#sharedPaths,
       pipes: this.#pipes,
       reads: new ReadLine(this.#host, new ReadBudget()),
       notes: new SocketNotes(options.logger),
       wear: new KeyWear(options.logger, options.crypt),
-      paths: new PathNotes(options.logger),
+      paths: new PathNotes(options.logger, options.session.mtu, this.#hasPorts ? OTHER_PORT : A_RANGE),
       events: this,
       lookForSleep: () => this.#lookForSleep(),
+      onThrottled: (path) => this.#leavePath(path),
       onBulk: () => this.#sessions?.keepSpare(),
     };
     options.logger.info(describeBackends(this.#host, crypt, shared.codec, options));
@@ -148,6 +154,18 @@ export class TunnelClient extends EventEmitter<TunnelEvents> {
       this.stop();
       throw error;
     });
+  }
+
+  /** Whether there is a choice of ports. */
+  get #hasPorts(): boolean {
+    return this.#options.remote.maxPort > this.#options.remote.minPort;
+  }
+
+  /** New connections go to another port, and find there for themselves what the path takes; open ones stay. */
+  #leavePath(path: object): void {
+    if (!this.#hasPorts) return;
+    this.#sharedPaths.renew(path);
+    this.#sessions?.leavePath(path);
   }
 
   /** Ends everything at once: open connections are reset. Idempotent. */

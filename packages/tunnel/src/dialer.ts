@@ -45,6 +45,8 @@ export interface DialerOptions {
   readonly events: EventEmitter<TunnelEvents>;
   /** If the machine has slept, has the sessions of all slots doubted. */
   readonly lookForSleep: () => void;
+  /** A path was throttled. */
+  readonly onThrottled: (path: object) => void;
   /** A session has begun to carry bulk. */
   readonly onBulk: () => void;
 }
@@ -119,6 +121,11 @@ export class Dialer {
   passOverPort(port: number): void {
     this.passOver();
     this.#attempts = Math.max(0, this.#attempts - 1);
+    this.#refusedPorts.add(port);
+  }
+
+  /** The next session goes to another port, if there is a range of them. */
+  avoidPort(port: number): void {
     this.#refusedPorts.add(port);
   }
 

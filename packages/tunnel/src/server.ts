@@ -73,7 +73,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
     this.#host = openHost(options.host, this.#socketCount);
     this.#resolved = { ...resolved, logger: boundLines(resolved.logger, () => this.#host.now()) };
     this.#wear = new KeyWear(this.#resolved.logger, this.#resolved.crypt);
-    this.#paths = new PathNotes(this.#resolved.logger);
+    this.#paths = new PathNotes(this.#resolved.logger, this.#resolved.session.mtu);
     try {
       this.#census = new SessionCensus(options);
     } catch (cause) {
@@ -304,7 +304,7 @@ export class TunnelServer extends EventEmitter<TunnelEvents> {
             this.#pool.maintain(now);
             maintainKept(now);
             this.#wear.check(this.counters.totals);
-            this.#paths.look(link, link.remoteLabel, link.session.stats(), this.#resolved.session.mtu, link.session.sharedPath);
+            this.#paths.look({ session: link, path: link.session.sharedPath, label: link.remoteLabel, stats: link.session.stats() }, now);
           },
           onClosed: (error) => {
             this.#links.delete(link);

@@ -76,6 +76,11 @@ export class SessionPool implements Task {
     this.#scheduler.set(this, now + LOOK_EVERY);
   }
 
+  /** Has new connections avoid the sessions of a path. */
+  leavePath(path: object): void {
+    for (const slot of this.slots) slot.leavePath(path);
+  }
+
   /** Ends all sessions. */
   close(): void {
     this.#scheduler.set(this, undefined);

@@ -97,6 +97,14 @@ export class Slot implements Task {
     if (this.#current !== undefined && this.streams === 0) this.#closeUnused(this.#current);
   }
 
+  /** Lets no new streams onto a path that was throttled: the next ones get a session to another port. */
+  leavePath(path: object): void {
+    const current = this.#current;
+    if (current?.session.sharedPath !== path) return;
+    this.#dialer.avoidPort(this.#held.get(current)?.udp.socket.remote(0)?.port ?? 0);
+    this.#current = undefined;
+  }
+
   /** Makes a session before a connection asks for one; where nothing answers, it is left at that. */
   prepare(): void {
     this.#seek();
@@ -210,7 +218,7 @@ export class Slot implements Task {
           pool.maintain(now);
           maintainKept(now);
           this.#shared.wear.check(this.#shared.counters.totals);
-          this.#shared.paths.look(link, link.remoteLabel, link.session.stats(), options.session.mtu, link.session.sharedPath);
+          this.#lookAtPath(link, now);
           // A heartbeat of its own is waiting, so it is not `settled`.
           const unused = link.smux.streamCount === 0 && link.session.drained;
           if (unused && link !== this.#current && link !== this.#candidate) this.#closeUnused(link);
@@ -240,6 +248,13 @@ export class Slot implements Task {
     this.#candidate = link;
     // Before a connection says anything: a server answers at length only where an answer has come from.
     link.ping();
+  }
+
+  #lookAtPath(link: Link, now: number): void {
+    const { session, remoteLabel } = link;
+    const path = session.sharedPath;
+    const throttled = this.#shared.paths.look({ session: link, path, label: remoteLabel, stats: session.stats() }, now);
+    if (throttled && path !== undefined) this.#shared.onThrottled(path);
   }
 
   /** Says once what it may mean that nothing answers. */

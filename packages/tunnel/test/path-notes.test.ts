@@ -6,7 +6,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { PathNotes } from '../src/path-notes.ts';
 
 const lines: string[] = [];
-const logger = { debug() {}, info: (line: string) => void lines.push(line), warn() {}, error() {} };
+const logger = { debug() {}, info: (line: string) => void lines.push(line), warn: (line: string) => void lines.push(line), error() {} };
 const STATS: SessionStats = {
   conv: 1,
   srtt: 100,
@@ -21,22 +21,31 @@ const STATS: SessionStats = {
   retransSegs: 0,
   fecRecovered: 0,
 };
-const FOUND: PathEstimate = { rate: 12_500_000, roundTrip: 101, queue: 4, loss: 0.003, parity: 0, state: 'cruise' };
+const FOUND: PathEstimate = {
+  rate: 12_500_000,
+  roundTrip: 101,
+  queue: 4,
+  loss: 0.003,
+  parity: 0,
+  throttled: 0,
+  unthrottledRate: 0,
+  state: 'cruise',
+};
 
 let notes: PathNotes;
 let session: object;
 let stats: SessionStats;
 beforeEach(() => {
   lines.length = 0;
-  notes = new PathNotes(logger);
+  notes = new PathNotes(logger, 1350, '; new connections go to another port');
   session = {};
   stats = STATS;
 });
 
 /** A heartbeat after `sent` segments more. */
-function look(sent: number, more: Partial<SessionStats> = {}): void {
+function look(sent: number, more: Partial<SessionStats> = {}, now = 0): boolean {
   stats = { ...stats, ...more, outSegs: stats.outSegs + sent };
-  notes.look(session, '192.0.2.1:29900', stats, 1350);
+  return notes.look({ session, path: undefined, label: '192.0.2.1:29900', stats }, now);
 }
 
 test('what mode auto has found is said once, and again when it has changed by much', () => {
@@ -73,4 +82,20 @@ test('a session that has room, or sends little, gets no advice', () => {
   for (let beat = 0; beat < 5; beat++) look(4000, { inflight: 60, waitSnd: 60 });
   for (let beat = 0; beat < 5; beat++) look(100, { inflight: 128, waitSnd: 200 });
   expect(lines).toEqual([]);
+});
+
+test('a throttled path is told once each time, and never more than some lines a minute', () => {
+  const throttled = { ...FOUND, rate: 125_000, unthrottledRate: 12_500_000 };
+  expect(look(1000, { auto: { ...throttled, throttled: 0 } }, 0)).toBe(false);
+  lines.length = 0;
+  expect(look(1000, { auto: { ...throttled, throttled: 1 } }, 10_000)).toBe(true);
+  expect(look(1000, { auto: { ...throttled, throttled: 1 } }, 20_000)).toBe(false);
+  expect(lines).toEqual([
+    '192.0.2.1:29900: the path is slower and may be throttled: it takes 1.0 Mbit/s and took 100, and neither losses nor ' +
+      'a queue explain that; new connections go to another port',
+  ]);
+  for (let event = 2; event < 12; event++) expect(look(1000, { auto: { ...throttled, throttled: event } }, 21_000)).toBe(true);
+  expect(lines.length).toBe(4);
+  expect(look(1000, { auto: { ...throttled, throttled: 12 } }, 90_000)).toBe(true);
+  expect(lines.at(-1)).toContain('(7 more lines like this were left out)');
 });

@@ -1,10 +1,11 @@
 // Which session a new connection gets when sessions are made as needed: a small message must wait
 // neither behind somebody else's bytes nor for their lost packets.
 
-import { quantile } from '@kcptun/testkit';
+import { quantile, type SimLink } from '@kcptun/testkit';
+import type { SocketAddress } from '@kcptun/transport';
 import type { TunnelClientOptions } from '@kcptun/tunnel';
 import { describe, expect, it } from 'vitest';
-import { type Party, SECOND, Simulation } from './simulation.ts';
+import { CLIENT, type Party, SECOND, SERVER, Simulation } from './simulation.ts';
 
 const MESSAGE = 64;
 /** What a connection says first when it wants bytes without end. */
@@ -157,6 +158,50 @@ describe('sessions as needed', () => {
     simulation.world.clock.advanceBy(SECOND);
     expect(streams(simulation)).toEqual([1, 0]);
     expect(simulation.client.maxSessions).toBe(4);
+    simulation.stop();
+  });
+});
+
+describe('a path that is throttled', () => {
+  it.each([true, false])('is said once; with a range of ports new connections go to another one: %s', async (range) => {
+    const ports = { minPort: 3000, maxPort: range ? 3003 : 3000 };
+    const to: number[] = [];
+    const links: SimLink[] = [];
+    const simulation = await Simulation.start({
+      link: (link) => {
+        links.push(link.setDelay(20).setRate(500_000, 200_000));
+      },
+      shared: { compression: false, session: { mode: 'auto' }, smux: { version: 2, maxReceiveBuffer: 1 << 25, maxStreamBuffer: 1 << 24 } },
+      client: { connections: 1, remote: { host: SERVER, ...ports } },
+      server: { listen: { host: '', ...ports } },
+      tap: {
+        sent: (source: SocketAddress, target: SocketAddress) => {
+          if (source.address === CLIENT && !to.includes(target.port)) to.push(target.port);
+        },
+        arrived() {},
+      },
+    });
+    const { clock } = simulation.world;
+    const app = simulation.connect();
+    const pour = (): void => {
+      if (!app.closed) app.connection.write(new Uint8Array(30_000), pour);
+    };
+    for (let piece = 0; piece < 4; piece++) pour();
+    clock.advanceBy(11 * SECOND);
+    expect(to.length).toBe(1);
+    for (const link of links) link.setRate(60_000, 40_000);
+    clock.advanceBy(32 * SECOND);
+    const said = simulation.clientLines.lines.filter((line) => line.includes('may be throttled'));
+    expect(said.length).toBe(1);
+    expect(said[0]).toContain(range ? 'new connections go to another port' : 'with a range of ports');
+    // The open connection stays where it is; the next one goes to another port, once the line is as it was.
+    for (const link of links) link.setRate(500_000, 200_000);
+    const received = simulation.targets[0]!.received;
+    simulation.connect().send(MESSAGE);
+    clock.advanceBy(3 * SECOND);
+    expect(simulation.targets[0]!.received).toBeGreaterThan(received);
+    expect(to.length).toBe(range ? 2 : 1);
+    expect(simulation.client.stats().links.length).toBe(range ? 2 : 1);
     simulation.stop();
   });
 });

@@ -111,6 +111,11 @@ export class AutoSender implements SendStrategy {
     this.#own = options.rateLimit === undefined ? undefined : new TokenBucket();
   }
 
+  /** The path, which other conversations may use as well. */
+  get path(): SharedPath {
+    return this.#path;
+  }
+
   /** What finds the rate, for all who share the path. */
   get controller(): RateController {
     return this.#path.controller;

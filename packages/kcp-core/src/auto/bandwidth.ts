@@ -14,6 +14,8 @@ const ROUND_GAPS = 3;
 const TRAIN_LEAST = 32;
 const TRAIN_MS = 4;
 const TRAIN_GAPS = 2;
+/** What arrives in so many times the time in which it left was held up by the line. */
+const STRETCH = 1.5;
 
 /** Rounds and the rates that they showed, in full datagrams per ms. */
 export class Bandwidth {
@@ -21,7 +23,7 @@ export class Bandwidth {
   rate = 0;
   /** Rounds so far. */
   round = 0;
-  /** Rounds that are left in which a sample only raises the estimate. */
+  /** Rounds that are left in which a sample only raises the estimate: we sent slowly. */
   skip = 0;
   #end = -1;
   #startAt = 0;
@@ -63,6 +65,11 @@ export class Bandwidth {
     return report.top >= this.#end && report.now - this.#startAt >= Math.max(ROUND_LEAST_MS, ROUND_GAPS * ackGap);
   }
 
+  /** Whether we sent faster than the line, however slowly that was: it shows its rate. */
+  isStretched(report: AckReport): boolean {
+    return report.now - this.#startAt > STRETCH * (report.topSent - this.#startSent);
+  }
+
   /** Begins a round. */
   start(report: AckReport): void {
     this.#end = report.next;
@@ -76,10 +83,11 @@ export class Bandwidth {
    * Takes the sample of a round.
    * @param raisesOnly - the line was not filled, or it is not certain
    * @param high - a long queue stands: the second time running, the line has become slower
+   * @param stretched - and it is ours, see {@link isStretched}
    */
-  take(sample: number, raisesOnly: boolean, high: boolean): void {
+  take(sample: number, raisesOnly: boolean, high: boolean, stretched: boolean): void {
     if (this.#startTop < this.#validFrom) return;
-    if (raisesOnly || this.skip > 0) {
+    if (raisesOnly || (this.skip > 0 && !(high && stretched))) {
       if (this.skip > 0) this.skip -= 1;
       if (sample > this.rate) this.reset(sample);
       return;

@@ -179,7 +179,8 @@ export class RateController {
     const raisesOnly = this.state === 'start' || this.#isSlow || (report.limited && rtt.queue < 2 * target);
     // A few messages show nothing of a line that was never filled.
     const shows = this.state !== 'start' || !(report.limited && bandwidth.isSparse(report));
-    if (shows) bandwidth.take(sample, raisesOnly, rtt.queue > Math.max(HIGH * target, rtt.T / 4));
+    const high = rtt.queue > Math.max(HIGH * target, rtt.T / 4);
+    if (shows) bandwidth.take(sample, raisesOnly, high, bandwidth.isStretched(report));
     if (binned && this.state !== 'drain' && this.bw > 0 && losses.alarming) {
       this.#slowDown(report, losses.secondAlarm(report.now, Math.max(8 * rtt.T, 1000)));
     }

@@ -12,6 +12,7 @@
 import type { AckReport } from './ack-report.ts';
 import type { KnownPath } from './known-path.ts';
 import { RateController } from './rate-controller.ts';
+import { ThrottleWatch } from './throttle-watch.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Most conversations of one path. */
@@ -26,6 +27,9 @@ const OWN_FLIGHT = 4;
 const OUTAGE = 250;
 /** Who did not look for its turn for so many ms does not wait, whatever it has said. */
 const WAIT_MOST = 50;
+/** A queue of so many targets, or so much lost beyond the path's own loss, explains a lower rate. */
+const QUEUE_EXPLAINS = 3;
+const LOSS_EXPLAINS = 0.05;
 /** Ms without a word from any member's peer that are a silence of the path. */
 const SILENCE = 1000;
 
@@ -52,6 +56,7 @@ export class PathMember {
 /** A path that several conversations of this end share. */
 export class SharedPath {
   readonly controller: RateController;
+  readonly throttle: ThrottleWatch = new ThrottleWatch();
   /** Number of the next transmission of any member. */
   order = 0;
   /** What all have sent, in full datagrams. */
@@ -137,6 +142,7 @@ export class SharedPath {
       member.ackedAt = now;
     }
     this.controller.onAck(report);
+    if (this.controller.roundEnded) this.#watch(now);
   }
 
   /** A round has begun; `idle`: the member whose acknowledgement began it has nothing to send, or no window. */
@@ -205,6 +211,13 @@ export class SharedPath {
     if (this.#members.length === 1) return at;
     const ahead = member.served - this.#leastServed(member, member.at) - AHEAD_MOST;
     return ahead > 0 ? Math.max(at, member.at + Math.max(1, ahead / pacing)) : at;
+  }
+
+  #watch(now: number): void {
+    const { state, bw, rtt, losses, target } = this.controller;
+    const shared = rtt.queue > QUEUE_EXPLAINS * target || losses.overload > LOSS_EXPLAINS;
+    if (state === 'start') this.throttle.interrupt();
+    else this.throttle.note(now, bw, this.limited || shared);
   }
 
   #waiting(): boolean {
