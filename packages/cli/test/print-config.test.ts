@@ -66,3 +66,33 @@ describe.each<Side>(['client', 'server'])('%s', (side) => {
     expect(complained).toMatch(/^kcptun-\w+: --smuxver 5: is out of range/);
   });
 });
+
+test('mode auto says what the line decides, what is a limit and what has no effect', async () => {
+  const argv = ['--mode', 'auto', '--rcvwnd', '4096', '--key', 'k'];
+  const { printed } = await invoke('client', [...argv, '--print-config']);
+  const line = (name: string): string | undefined => printed.split('\n').find((each) => each.startsWith(`${name} `));
+  expect(line('sndwnd')).toMatch(/65535 +mode auto; a limit: what is in flight comes from the line$/);
+  expect(line('rcvwnd')).toMatch(/4096 +flag; a limit: what the other end may have in flight$/);
+  expect(line('ratelimit')).toMatch(/ 0 +default; a limit, 0 is none: the rate comes from the line$/);
+  expect(line('parityshard')).toMatch(/ 3 +default; a limit: how much of it is sent comes from the losses$/);
+  expect(line('resend')).toMatch(/mode auto; no effect/);
+  expect(line('conn')).toMatch(/"auto" +mode auto; as many as are needed/);
+  expect(line('mtu')).toMatch(/default$/);
+  const json = JSON.parse((await invoke('client', [...argv, '--print-config=json'])).printed) as Record<string, { auto?: string }>;
+  expect(Object.entries(json).flatMap(([name, { auto }]) => (auto === undefined ? [] : [`${name} ${auto}`]))).toEqual([
+    'conn found',
+    'ratelimit limit',
+    'sndwnd limit',
+    'rcvwnd limit',
+    'parityshard limit',
+    'nodelay unused',
+    'interval limit',
+    'resend unused',
+    'nc unused',
+    'smuxbuf limit',
+    'streambuf limit',
+  ]);
+  // A number that was given holds, and the other modes say nothing of this.
+  expect((await invoke('client', [...argv, '--conn', '2', '--print-config'])).printed).toMatch(/^conn +2 +flag$/m);
+  expect((await invoke('client', ['--key', 'k', '--print-config'])).printed).not.toContain('limit:');
+});
