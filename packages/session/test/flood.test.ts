@@ -78,7 +78,7 @@ function errors(events: readonly SessionEvent[], nodes: (path: number) => boolea
 }
 
 describe('a flood from made-up addresses', () => {
-  test('pushes out no living session, grows nothing, and lets honest newcomers in', () => {
+  test('pushes out no living session, grows nothing, and lets honest newcomers in', { timeout: 300_000 }, () => {
     const it = flooded();
     const living = Array.from({ length: 20 }, (_, index) => it.join(2 + index, 200_000));
     it.clock.advanceBy(100);

@@ -190,7 +190,7 @@ describe('a path that is throttled', () => {
     clock.advanceBy(11 * SECOND);
     expect(to.length).toBe(1);
     for (const link of links) link.setRate(60_000, 40_000);
-    clock.advanceBy(32 * SECOND);
+    clock.advanceBy(45 * SECOND);
     const said = simulation.clientLines.lines.filter((line) => line.includes('may be throttled'));
     expect(said.length).toBe(1);
     expect(said[0]).toContain(range ? 'new connections go to another port' : 'with a range of ports');
