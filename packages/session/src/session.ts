@@ -204,6 +204,16 @@ export class Session implements ByteSink, CountsInto, HasDeadline {
     return this.kcp.waitSnd === 0;
   }
 
+  /** The sn that what is written next will have, or the end of what was written so far. */
+  get writtenUpTo(): number {
+    return (this.kcp.sndUna + this.kcp.waitSnd) >>> 0;
+  }
+
+  /** Whether the peer has acknowledged everything in front of an sn that {@link writtenUpTo} was. */
+  hasDelivered(sn: number): boolean {
+    return serialDiff(this.kcp.sndUna, sn) >= 0;
+  }
+
   /** Asks to be named in `pollWritable` once everything written is acknowledged; without effect when `drained` is true already. */
   awaitDrained(): void {
     this.wantsDrained = !this.drained;

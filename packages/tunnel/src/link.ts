@@ -97,6 +97,9 @@ export class Link implements SessionOwner, Task {
   readonly #looks: FirstLooks | undefined;
   /** Of a client: a server does not choose sessions. */
   readonly #bulk: BulkWatch | undefined;
+  /** Whether there were streams when frames were written last, and the sn behind the last frame of one. */
+  #hadStreams = false;
+  #streamsUpTo: number;
   #timeouts = 0;
   #silenceReported = false;
   #heard = false;
@@ -126,6 +129,7 @@ export class Link implements SessionOwner, Task {
     this.smux = new SmuxSession({ client: options.client, config: options.smux, pool: options.pool, now });
     this.session = session ?? options.udp.openSession(this);
     options.udp.attach(this.session, this);
+    this.#streamsUpTo = this.session.writtenUpTo;
     this.remoteLabel = options.udp.remoteLabel(this.session.path);
     this.#work = new ReadShare(options.accounts);
     this.#work.moveTo(this.session.address);
@@ -153,6 +157,11 @@ export class Link implements SessionOwner, Task {
   /** Whether no stream is open and everything sent was acknowledged: the link can be closed without a loss. */
   get settled(): boolean {
     return this.#closed || (this.smux.streamCount === 0 && !this.smux.hasOutput && this.session.drained);
+  }
+
+  /** Whether the peer has acknowledged all that streams had to say, their ends included; heartbeats do not count. */
+  get hasDelivered(): boolean {
+    return this.smux.streamCount === 0 && !this.smux.hasOutput && this.session.hasDelivered(this.#streamsUpTo);
   }
 
   /**
@@ -346,6 +355,9 @@ export class Link implements SessionOwner, Task {
     const encoder = this.#encoder;
     if (encoder === undefined) this.smux.pollTransmit(session);
     else this.smux.pollTransmit(this.#compressingSink);
+    const streams = this.smux.streamCount;
+    if (streams > 0 || this.#hadStreams) this.#streamsUpTo = this.session.writtenUpTo;
+    this.#hadStreams = streams > 0;
     if (this.#bulk?.note(this.#options.udp.now, session.bytesMoved) === true) this.#options.events.onBulk?.();
     this.#pollWritable();
   }

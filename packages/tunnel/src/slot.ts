@@ -310,7 +310,7 @@ export class Slot implements Task {
       if (this.#current === undefined && this.#waiters.length === 0) this.#closeUnused(link);
       // Until the next one is there, it may still answer: some paths are slow.
       else if (!this.#dialer.busy) this.#dialer.failed(error);
-    } else if (link.smux.streamCount === 0) {
+    } else if (link.hasDelivered) {
       // Nobody needs it: the next connection makes another one.
       link.close(error);
     } else if (link === this.#current) {
