@@ -27,8 +27,11 @@ export const ROAMING_CIPHERS: readonly string[] = [
 ];
 
 const FECS = ['10/3', '0/0'];
-const BYTES = 1024 * 1024;
-/** Slow enough for moves in between, in bytes a second and in ms. */
+/** Enough for moves in between, also where the test itself is held up for a second: what has passed cannot be waited for. */
+const BYTES = 5 * 1024 * 1024;
+/** Bytes between two of them. */
+const BETWEEN = 200 * 1024;
+/** In bytes a second and in ms. */
 const RATE = 3_000_000;
 const QUEUE_BYTES = 300_000;
 const DELAY = 2;
@@ -66,7 +69,7 @@ export function planRoaming(): RoamingCase[] {
 }
 
 /**
- * Moves 1 MiB in one connection to our server while a NAT gives the client another port twice.
+ * Moves 5 MiB in one connection to our server while a NAT gives the client another port twice.
  * @returns from where to where the server says the session went, and how many connections the target saw
  * @throws {Error} with the output of the programs when the transfer fails
  */
@@ -78,7 +81,7 @@ export async function runRoaming(programs: Programs, planned: RoamingCase): Prom
     const said = (count: number): RegExp => new RegExp(`(session of conv [0-9]+ moved from [^]*){${count}}`);
     const roaming = async (): Promise<void> => {
       for (let move = 1; move <= MOVES; move++) {
-        await passed(tunnel, direction, BYTES / 5);
+        await passed(tunnel, direction, BETWEEN);
         await tunnel.relay?.changePorts();
         await server.waitFor(said(move));
       }
@@ -111,7 +114,7 @@ export async function runRebound(
         throw error;
       },
     );
-    const moving = passed(tunnel, direction, BYTES / 4).then(() => tunnel.relay?.changePorts());
+    const moving = passed(tunnel, direction, BETWEEN).then(() => tunnel.relay?.changePorts());
     const [failure] = await tunnel.during(Promise.all([first, moving]));
     await tunnel.during(transfer({ ...exchange(tunnel, direction), seed: 2 }));
     return { failure, said: tunnel.client.output };
